@@ -66,8 +66,15 @@ func newACMEEstate(t *testing.T, args ...string) *acmeEstate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := e.GraphQL(e.Manifest.GraphQL.Token, `mutation($i: CreateProtocolConfigurationInput!) { createProtocolConfiguration(input: $i) { protocolConfiguration { id } } }`,
-		map[string]any{"i": map[string]any{"partitionId": e.Manifest.Partition.ID, "identifier": "clients", "type": "ACME", "offerings": []any{map[string]any{"caId": ca, "profileId": "privatessl-tls-server-supply-san"}}}}, nil); err != nil {
+	if err := e.GraphQL(
+		e.Manifest.GraphQL.Token,
+		`mutation($i: CreateProtocolConfigurationInput!) { createProtocolConfiguration(input: $i) { protocolConfiguration { id } } }`,
+		map[string]any{
+			"i": map[string]any{
+				"partitionId": e.Manifest.Partition.ID, "identifier": "clients", "type": "ACME",
+				"offerings": []any{map[string]any{"caId": ca, "profileId": "privatessl-tls-server-supply-san"}},
+			},
+		}, nil); err != nil {
 		t.Fatal(err)
 	}
 	// What a hook says of TXT records: /NAME?VALUE sets one, /NAME removes it.
@@ -101,7 +108,10 @@ func (e *acmeEstate) validation() []string {
 // key makes an external account key as an operator of the server does.
 func (e *acmeEstate) key() (id, secret string) {
 	e.t.Helper()
-	args := []string{"acme", "key", "create", e.Manifest.Partition.ID, "clients", "--name", strings.ToLower(rand.Text()[:12]), "--data", e.Data, "--base-url", e.Manifest.BaseURL}
+	args := []string{
+		"acme", "key", "create", e.Manifest.Partition.ID, "clients", "--name", strings.ToLower(rand.Text()[:12]), "--data", e.Data,
+		"--base-url", e.Manifest.BaseURL,
+	}
 	out, err := testbed.Run(args...)
 	if err != nil {
 		e.t.Fatalf("%v\n%s", err, out)
@@ -149,7 +159,10 @@ func (e *acmeEstate) webroot(t *testing.T, dir string) {
 // intermediates that the client stored.
 func (e *acmeEstate) leaf(t *testing.T, name, file string) *x509.Certificate {
 	t.Helper()
-	if out, err := exec.CommandContext(t.Context(), "openssl", "verify", "-x509_strict", "-CAfile", e.root(), "-untrusted", file, "-purpose", "sslserver", "-verify_hostname", name, file).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(
+		t.Context(), "openssl", "verify", "-x509_strict", "-CAfile", e.root(), "-untrusted", file, "-purpose", "sslserver",
+		"-verify_hostname", name, file,
+	).CombinedOutput(); err != nil {
 		t.Fatalf("openssl verify: %s", out)
 	}
 	text, err := os.ReadFile(file)
@@ -180,7 +193,10 @@ func (e *acmeEstate) root() string {
 func (e *acmeEstate) revoked(t *testing.T, bad, good *x509.Certificate) {
 	t.Helper()
 	ask := func() string {
-		out, err := exec.CommandContext(t.Context(), "openssl", "ocsp", "-issuer", e.chain, "-CAfile", e.chain, "-url", e.ocsp, "-serial", "0x"+bad.SerialNumber.Text(16), "-serial", "0x"+good.SerialNumber.Text(16)).CombinedOutput()
+		out, err := exec.CommandContext(
+			t.Context(), "openssl", "ocsp", "-issuer", e.chain, "-CAfile", e.chain, "-url", e.ocsp, "-serial",
+			"0x"+bad.SerialNumber.Text(16), "-serial", "0x"+good.SerialNumber.Text(16),
+		).CombinedOutput()
 		if err != nil {
 			return string(out) + err.Error()
 		}
@@ -262,28 +278,45 @@ func TestACMEClients(t *testing.T) {
 		id, secret := e.key()
 		env := []string{"REQUESTS_CA_BUNDLE=" + trust}
 		// What a test needs beside the guide's command line: directories of its own and a port that needs no root.
-		own := []string{"--config-dir", dir + "/config", "--work-dir", dir + "/work", "--logs-dir", dir + "/logs", "--non-interactive", "--http-01-port", e.httpPort}
-		e.run(env, "certbot", append([]string{"certonly", "--standalone", "--server", e.directory, "--eab-kid", id, "--eab-hmac-key", secret, "--email", "admin@example.com", "--agree-tos", "-d", name}, own...)...)
+		own := []string{
+			"--config-dir", dir + "/config", "--work-dir", dir + "/work", "--logs-dir", dir + "/logs", "--non-interactive",
+			"--http-01-port", e.httpPort,
+		}
+		e.run(env, "certbot", append([]string{
+			"certonly", "--standalone", "--server", e.directory, "--eab-kid", id, "--eab-hmac-key", secret, "--email", "admin@example.com",
+			"--agree-tos", "-d", name,
+		}, own...)...)
 		live := dir + "/config/live/" + name + "/"
 		first := e.leaf(t, name, live+"fullchain.pem")
 		old := copyOf(t, live+"cert.pem")
 		e.run(env, "certbot", append([]string{"renew", "--force-renewal", "--no-random-sleep-on-renew"}, own...)...)
 		second := e.renewed(t, name, live+"fullchain.pem", first)
-		e.run(env, "certbot", append([]string{"revoke", "--cert-path", old, "--reason", "superseded", "--no-delete-after-revoke", "--server", e.directory}, own[:len(own)-2]...)...)
+		e.run(env, "certbot", append([]string{
+			"revoke", "--cert-path", old, "--reason", "superseded", "--no-delete-after-revoke", "--server", e.directory,
+		}, own[:len(own)-2]...)...)
 		e.revoked(t, first, second)
 		// With the key of the certificate instead of the account.
 		key := copyOf(t, live+"privkey.pem")
 		e.run(env, "certbot", append([]string{"renew", "--force-renewal", "--no-random-sleep-on-renew"}, own...)...)
 		third := e.renewed(t, name, live+"fullchain.pem", second)
-		e.run(env, "certbot", append([]string{"revoke", "--cert-path", copyPEM(t, second), "--key-path", key, "--reason", "keycompromise", "--no-delete-after-revoke", "--server", e.directory}, own[:len(own)-2]...)...)
+		e.run(env, "certbot", append([]string{
+			"revoke", "--cert-path", copyPEM(t, second), "--key-path", key, "--reason", "keycompromise", "--no-delete-after-revoke",
+			"--server", e.directory,
+		}, own[:len(own)-2]...)...)
 		e.revoked(t, second, third)
-		e.run(env, "certbot", append([]string{"update_account", "--email", "other@example.com", "--server", e.directory}, own[:len(own)-2]...)...)
+		e.run(env, "certbot", append([]string{
+			"update_account", "--email", "other@example.com", "--server", e.directory,
+		}, own[:len(own)-2]...)...)
 		e.run(env, "certbot", append([]string{"unregister", "--server", e.directory}, own[:len(own)-2]...)...)
 		// A wrong HMAC key is refused, with a word that helps.
 		wrong := t.TempDir()
-		out, err := e.try(env, "certbot", "register", "--server", e.directory, "--eab-kid", id, "--eab-hmac-key", strings.Repeat("A", 43), "--email", "admin@example.com", "--agree-tos", "--non-interactive",
+		out, err := e.try(
+			env, "certbot", "register", "--server", e.directory, "--eab-kid", id, "--eab-hmac-key", strings.Repeat("A", 43), "--email",
+			"admin@example.com", "--agree-tos", "--non-interactive",
 			"--config-dir", wrong, "--work-dir", wrong, "--logs-dir", wrong)
-		if text, _ := os.ReadFile(wrong + "/letsencrypt.log"); err == nil || !strings.Contains(out+string(text), "check EAB identifier and HMAC key") {
+		if text, _ := os.ReadFile(wrong + "/letsencrypt.log"); err == nil || !strings.Contains(
+			out+string(text), "check EAB identifier and HMAC key",
+		) {
 			t.Errorf("with a wrong HMAC key: %v %s", err, out)
 		}
 	})
@@ -296,7 +329,10 @@ func TestACMEClients(t *testing.T) {
 				e.dns.Set(t, name, "A 127.0.0.1")
 				id, secret := e.key()
 				env := []string{"LEGO_CA_CERTIFICATES=" + trust}
-				args := []string{"--server", e.directory, "--accept-tos", "--email", "admin@example.com", "--path", dir, "--eab", "--kid", id, "--hmac", secret}
+				args := []string{
+					"--server", e.directory, "--accept-tos", "--email", "admin@example.com", "--path", dir, "--eab", "--kid", id, "--hmac",
+					secret,
+				}
 				domain, file := name, name
 				switch challenge {
 				case "http":
@@ -305,7 +341,14 @@ func TestACMEClients(t *testing.T) {
 					args = append(args, "--tls", "--tls.port", "127.0.0.1:"+e.tlsPort)
 				case "dns":
 					domain, file, name = "*."+name, "_."+name, "any."+name
-					env = append(env, "EXEC_PATH="+script(t, `name=${2%.}; case $1 in present) curl -sf "`+e.control+`/$name?$3";; cleanup) curl -sf "`+e.control+`/$name";; esac`))
+					env = append(
+						env,
+						"EXEC_PATH="+script(
+							t,
+							`name=${2%.}; case $1 in present) curl -sf "`+e.control+`/$name?$3";; cleanup) curl -sf "`+e.control+
+								`/$name";; esac`,
+						),
+					)
 					args = append(args, "--dns", "exec", "--dns.resolvers", e.dns.Address, "--dns.disable-cp")
 				}
 				args = append(args, "-d", domain)
@@ -335,14 +378,20 @@ func TestACMEClients(t *testing.T) {
 				hook := script(t, "")
 				if challenge == "dns-01" {
 					domain, file = name+" *."+name, name
-					hook = script(t, `case $1 in deploy_challenge) curl -sf "`+e.control+`/_acme-challenge.$2?$4";; clean_challenge) curl -sf "`+e.control+`/_acme-challenge.$2";; esac; exit 0`)
+					hook = script(
+						t,
+						`case $1 in deploy_challenge) curl -sf "`+e.control+`/_acme-challenge.$2?$4";; clean_challenge) curl -sf "`+
+							e.control+`/_acme-challenge.$2";; esac; exit 0`,
+					)
 				} else {
 					e.webroot(t, dir+"/well-known")
 				}
 				if err := os.Mkdir(dir+"/well-known", 0o700); err != nil {
 					t.Fatal(err)
 				}
-				config := fmt.Sprintf("CA=%q\nBASEDIR=%q\nWELLKNOWN=%q\nCURL_OPTS='--cacert %s'\nCHALLENGETYPE=%s\nHOOK=%q\nEAB_KID=%q\nEAB_HMAC_KEY=%q\nCONTACT_EMAIL=admin@example.com\nKEYSIZE=2048\n",
+				config := fmt.Sprintf(
+					"CA=%q\nBASEDIR=%q\nWELLKNOWN=%q\nCURL_OPTS='--cacert "+
+						"%s'\nCHALLENGETYPE=%s\nHOOK=%q\nEAB_KID=%q\nEAB_HMAC_KEY=%q\nCONTACT_EMAIL=admin@example.com\nKEYSIZE=2048\n",
 					e.directory, dir, dir+"/well-known", trust, challenge, hook, id, secret)
 				if err := os.WriteFile(dir+"/config", []byte(config), 0o600); err != nil {
 					t.Fatal(err)
@@ -375,19 +424,28 @@ func TestACMEClients(t *testing.T) {
 					if os.Getuid() != 0 {
 						unshare = []string{"-r", "-m"}
 					}
-					args = append(unshare, append([]string{"sh", "-c", `mount --bind "$0" /etc/ssl/certs/ca-certificates.crt && exec uacme "$@"`, trust, "-v", "-a", e.directory, "-c", dir, "-y"}, args...)...)
+					args = append(unshare, append([]string{
+						"sh", "-c", `mount --bind "$0" /etc/ssl/certs/ca-certificates.crt && exec uacme "$@"`, trust, "-v", "-a",
+						e.directory, "-c", dir, "-y",
+					}, args...)...)
 					e.run(nil, "unshare", args...)
 				}
 				var hook, ident string
 				if challenge == "dns-01" {
 					ident = "*." + name
 					// It gives the digest for dns-01.
-					hook = script(t, `[ $2 = dns-01 ] || exit 1; case $1 in begin) curl -sf "`+e.control+`/_acme-challenge.$3?$5";; *) curl -sf "`+e.control+`/_acme-challenge.$3";; esac`)
+					hook = script(
+						t,
+						`[ $2 = dns-01 ] || exit 1; case $1 in begin) curl -sf "`+e.control+`/_acme-challenge.$3?$5";; *) curl -sf "`+
+							e.control+`/_acme-challenge.$3";; esac`,
+					)
 				} else {
 					ident = name
 					root := t.TempDir()
 					e.webroot(t, root)
-					hook = script(t, `[ $2 = http-01 ] || exit 1; case $1 in begin) printf %s "$5" > "`+root+`/$4";; *) rm "`+root+`/$4";; esac`)
+					hook = script(
+						t, `[ $2 = http-01 ] || exit 1; case $1 in begin) printf %s "$5" > "`+root+`/$4";; *) rm "`+root+`/$4";; esac`,
+					)
 				}
 				uacme("-e", id+":"+secret, "new", "admin@example.com")
 				uacme("-h", hook, "issue", ident)
@@ -425,9 +483,14 @@ func TestACMEValidationSurvives(t *testing.T) {
 	}
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM([]byte(read(t, e.Manifest.TLSCAFile)))
-	c := &acme.Client{Key: p256(t), DirectoryURL: e.directory, HTTPClient: &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}}
+	c := &acme.Client{
+		Key: p256(t), DirectoryURL: e.directory,
+		HTTPClient: &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}},
+	}
 	ctx := t.Context()
-	if _, err := c.Register(ctx, &acme.Account{ExternalAccountBinding: &acme.ExternalAccountBinding{KID: id, Key: mac}}, acme.AcceptTOS); err != nil {
+	if _, err := c.Register(
+		ctx, &acme.Account{ExternalAccountBinding: &acme.ExternalAccountBinding{KID: id, Key: mac}}, acme.AcceptTOS,
+	); err != nil {
 		t.Fatal(err)
 	}
 	order, err := c.AuthorizeOrder(ctx, acme.DomainIDs(name))
@@ -459,7 +522,9 @@ func TestACMEValidationSurvives(t *testing.T) {
 	e.Kill()
 	e.dns.Answer(nil)
 	e.dns.Set(t, name, "A 127.0.0.1")
-	start(t, "serve", e.Data, "", append(e.validation(), "--listen", address, "--acme-allow", "127.0.0.0/8", "--base-url", e.Manifest.BaseURL)...)
+	start(t, "serve", e.Data, "", append(
+		e.validation(), "--listen", address, "--acme-allow", "127.0.0.0/8", "--base-url", e.Manifest.BaseURL,
+	)...)
 	ready, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	if order, err = c.WaitOrder(ready, order.URI); err != nil || order.Status != acme.StatusReady {

@@ -71,7 +71,8 @@ func free(t *testing.T) string {
 }
 
 // TestACMELoad has 32 clients order at two servers on one PostgreSQL, of which one is killed and the other one stopped while they
-// do; both come back, and the load goes on until then. Each client goes on with what it was told, as clients do. PKIAAS_ACME_ORDERS sets how many orders;
+// do; both come back, and the load goes on until then. Each client goes on with what it was told, as clients do.
+// PKIAAS_ACME_ORDERS sets how many orders;
 // 400 by default.
 func TestACMELoad(t *testing.T) {
 	total := 400
@@ -83,7 +84,9 @@ func TestACMELoad(t *testing.T) {
 	resolver.Answer(func(q *dns.Msg, _ string) *dns.Msg {
 		m := new(dns.Msg).SetReply(q)
 		if q.Question[0].Qtype == dns.TypeA && strings.HasSuffix(q.Question[0].Name, ".load.test.") {
-			m.Answer = []dns.RR{&dns.A{Hdr: dns.RR_Header{Name: q.Question[0].Name, Rrtype: dns.TypeA, Class: dns.ClassINET}, A: net.IPv4(127, 0, 0, 1)}}
+			m.Answer = []dns.RR{
+				&dns.A{Hdr: dns.RR_Header{Name: q.Question[0].Name, Rrtype: dns.TypeA, Class: dns.ClassINET}, A: net.IPv4(127, 0, 0, 1)},
+			}
 		}
 		return m
 	})
@@ -109,7 +112,9 @@ func TestACMELoad(t *testing.T) {
 	time.Sleep(2100 * time.Millisecond) // servers may know a tier for two seconds
 	ctx, cancel := context.WithTimeout(t.Context(), time.Duration(total/10+120)*time.Second)
 	defer cancel()
-	direct := []*http.Client{{Transport: to(first, at[0]), Timeout: 30 * time.Second}, {Transport: to(second, at[1]), Timeout: 30 * time.Second}}
+	direct := []*http.Client{
+		{Transport: to(first, at[0]), Timeout: 30 * time.Second}, {Transport: to(second, at[1]), Timeout: 30 * time.Second},
+	}
 	both := &http.Client{Transport: &balancer{servers: []*http.Transport{to(first, at[0]), to(second, at[1])}}, Timeout: 30 * time.Second}
 
 	const clients = 32
@@ -133,7 +138,8 @@ func TestACMELoad(t *testing.T) {
 	}
 	for n := range direct {
 		var p *acmeclient.Problem
-		if _, err := accounts[0].As(direct[n]).PostWith(ctx, nonce, accounts[0].URL, nil, nil); !errors.As(err, &p) || p.Name() != "badNonce" {
+		if _, err := accounts[0].As(direct[n]).PostWith(ctx, nonce, accounts[0].URL, nil, nil); !errors.As(err, &p) ||
+			p.Name() != "badNonce" {
 			t.Errorf("a nonce used twice, at server %d: %v", n+1, err)
 		}
 	}
@@ -246,7 +252,9 @@ func TestACMELoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	rows, err := db.QueryContext(ctx, `SELECT o.id, o.status, c.serial_number FROM acme_orders o LEFT JOIN certificates c ON c.id = o.certificate_id`)
+	rows, err := db.QueryContext(
+		ctx, `SELECT o.id, o.status, c.serial_number FROM acme_orders o LEFT JOIN certificates c ON c.id = o.certificate_id`,
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -283,17 +291,25 @@ func TestACMELoad(t *testing.T) {
 		t.Errorf("%d orders are open, but only %d requests for one had no answer", open, unknown.Load())
 	}
 	var issued, serials, jobs int
-	if err := db.QueryRowContext(ctx, `SELECT count(*), count(DISTINCT serial_number), (SELECT count(*) FROM jobs WHERE kind = 'acme.validate' AND job_key IN
-		(SELECT authorization_id || '/' || type FROM acme_challenges WHERE status = 'processing')) FROM certificates WHERE source = 'acme'`).Scan(&issued, &serials, &jobs); err != nil {
+	if err := db.QueryRowContext(
+		ctx, `SELECT count(*), count(DISTINCT serial_number), (SELECT count(*) FROM jobs WHERE kind = 'acme.validate' AND job_key IN
+		(SELECT authorization_id || '/' || type FROM acme_challenges WHERE status = 'processing')) FROM certificates WHERE source =
+			'acme'`).Scan(&issued, &serials, &jobs); err != nil {
 		t.Fatal(err)
 	}
 	if issued != len(named) || serials != issued || issued != len(got) || jobs != 0 {
-		t.Errorf("%d certificates in the inventory with %d serial numbers, orders name %d, clients have %d; %d validations are still to be made", issued, serials, len(named), len(got), jobs)
+		t.Errorf(
+			"%d certificates in the inventory with %d serial numbers, orders name %d, clients have %d; %d validations are still to be made",
+			issued, serials, len(named), len(got), jobs,
+		)
 	}
 	if intact, _, err := second.AuditLog(m.GraphQL.Token, m.Partition.ID); err != nil {
 		t.Error(err)
 	} else if !intact {
 		t.Error("the audit chain is broken")
 	}
-	t.Logf("%d orders in %s (%.0f a second), %d times interrupted, %d orders unknown to their clients", total, took.Round(time.Second), float64(total)/took.Seconds(), interrupted.Load(), open)
+	t.Logf(
+		"%d orders in %s (%.0f a second), %d times interrupted, %d orders unknown to their clients", total, took.Round(time.Second),
+		float64(total)/took.Seconds(), interrupted.Load(), open,
+	)
 }

@@ -25,7 +25,9 @@ import (
 // mixed are hierarchies whose root and issuing CA are of different families.
 var mixed = [][2]string{
 	{"ML-DSA-65", "ECDSAP256+SHA256"}, {"MLDSA65-ECDSA-P384", "ML-DSA-44"}, {"RSA-3072+PSS-SHA256", "ECDSAP521+SHA512"},
-	{"Falcon-1024", "MLDSA44-RSA2048-PSS"}, {"Hash-SLH-DSA-SHAKE-128f-With-SHAKE128", "RSA-2048+PKCS15-SHA256"}, {"SPHINCS+-SHA2-128f-simple", "Ed25519"},
+	{
+		"Falcon-1024", "MLDSA44-RSA2048-PSS",
+	}, {"Hash-SLH-DSA-SHAKE-128f-With-SHAKE128", "RSA-2048+PKCS15-SHA256"}, {"SPHINCS+-SHA2-128f-simple", "Ed25519"},
 }
 
 // tableEnv names the file that gets the table of docs/algorithms.md; see scripts/algorithms.sh.
@@ -42,7 +44,12 @@ func TestEveryAlgorithm(t *testing.T) {
 }
 
 func everyAlgorithm(t *testing.T, s *testbed.Server, keyStore, table string) {
-	if err := s.Operate(fmt.Sprintf(`mutation { updateSubscription(input: {subscriptionId: %q, purchasedCas: 200}) { subscription { id } } }`, s.Manifest.Subscription.ID)); err != nil {
+	if err := s.Operate(
+		fmt.Sprintf(
+			`mutation { updateSubscription(input: {subscriptionId: %q, purchasedCas: 200}) { subscription { id } } }`,
+			s.Manifest.Subscription.ID,
+		),
+	); err != nil {
 		t.Fatal(err)
 	}
 	var deployment struct {
@@ -63,8 +70,12 @@ func everyAlgorithm(t *testing.T, s *testbed.Server, keyStore, table string) {
 	var labels []string
 	// All are asked for first: the server makes two at once.
 	create := func(n int, kind, algorithm, parent string) string {
-		input := map[string]any{"partitionId": s.Manifest.Partition.ID, "type": kind, "identifier": fmt.Sprintf("alg-%s-%d", strings.ToLower(kind), n), "friendlyName": kind + " " + algorithm,
-			"signingAlgorithm": algorithm, "subject": fmt.Sprintf("CN=%s %d %s,O=Conformance", kind, n, strings.ReplaceAll(algorithm, "+", `\+`)), "crlEnabled": true}
+		input := map[string]any{
+			"partitionId": s.Manifest.Partition.ID, "type": kind, "identifier": fmt.Sprintf("alg-%s-%d", strings.ToLower(kind), n),
+			"friendlyName":     kind + " " + algorithm,
+			"signingAlgorithm": algorithm, "subject": fmt.Sprintf(
+				"CN=%s %d %s,O=Conformance", kind, n, strings.ReplaceAll(algorithm, "+", `\+`),
+			), "crlEnabled": true}
 		if keyStore != "" {
 			input["keyStore"] = keyStore
 		}
@@ -74,7 +85,12 @@ func everyAlgorithm(t *testing.T, s *testbed.Server, keyStore, table string) {
 		var out struct {
 			CreateCertificationAuthority struct{ CertificationAuthority struct{ ID string } }
 		}
-		if err := s.GraphQL(token, `mutation($i: CreateCertificationAuthorityInput!) { createCertificationAuthority(input: $i) { ... on CertificationAuthorityPayload { certificationAuthority { id } } } }`, map[string]any{"i": input}, &out); err != nil {
+		if err := s.GraphQL(
+			token,
+			`mutation($i: CreateCertificationAuthorityInput!) { createCertificationAuthority(input: $i) { ... on
+				CertificationAuthorityPayload { certificationAuthority { id } } } }`,
+			map[string]any{"i": input}, &out,
+		); err != nil {
 			t.Fatalf("%s %s: %v", kind, algorithm, err)
 		}
 		return out.CreateCertificationAuthority.CertificationAuthority.ID
@@ -99,11 +115,19 @@ func everyAlgorithm(t *testing.T, s *testbed.Server, keyStore, table string) {
 		}
 		root, ca := caOf(t, s, roots[n]), waitForCA(t, s, issuing[n])
 		var issued testbed.Issued
-		if err := s.GraphQL(token, testbed.Issue, map[string]any{"i": map[string]any{"caId": issuing[n], "profileId": "privatessl-tls-server", "csr": testbed.CSR("pq.example.com")}}, &issued); err != nil {
+		if err := s.GraphQL(
+			token, testbed.Issue,
+			map[string]any{
+				"i": map[string]any{"caId": issuing[n], "profileId": "privatessl-tls-server", "csr": testbed.CSR("pq.example.com")},
+			},
+			&issued,
+		); err != nil {
 			t.Fatalf("%s: %v", label, err)
 		}
-		files := map[string][]byte{"label.txt": []byte(label), "root.der": der(t, root.CertificatePem), "issuing.der": der(t, ca.CertificatePem), "certificate.der": der(t, issued.IssueCertificate.Certificate.PEM),
-			"root.crl": get(t, root.CrlURL), "issuing.crl": get(t, ca.CrlURL)}
+		files := map[string][]byte{
+			"label.txt": []byte(label), "root.der": der(t, root.CertificatePem), "issuing.der": der(t, ca.CertificatePem),
+			"certificate.der": der(t, issued.IssueCertificate.Certificate.PEM),
+			"root.crl":        get(t, root.CrlURL), "issuing.crl": get(t, ca.CrlURL)}
 		files["ocsp.der"] = askOCSP(t, ca.OcspURL, files["certificate.der"], files["issuing.der"])
 		for name, content := range files {
 			if err := os.WriteFile(filepath.Join(folder, name), content, 0o600); err != nil {
@@ -142,7 +166,11 @@ type madeCA struct {
 func caOf(t *testing.T, s *testbed.Server, id string) madeCA {
 	t.Helper()
 	var out struct{ CertificationAuthority madeCA }
-	if err := s.GraphQL(s.Manifest.GraphQL.Token, `query($id: ID!) { certificationAuthority(id: $id) { status certificatePem crlUrl ocspUrl creation { failure } } }`, map[string]any{"id": id}, &out); err != nil {
+	if err := s.GraphQL(
+		s.Manifest.GraphQL.Token,
+		`query($id: ID!) { certificationAuthority(id: $id) { status certificatePem crlUrl ocspUrl creation { failure } } }`,
+		map[string]any{"id": id}, &out,
+	); err != nil {
 		t.Fatal(err)
 	}
 	return out.CertificationAuthority

@@ -119,7 +119,10 @@ func (a *attack) ask(query string, variables any) (int, string) {
 	if err != nil {
 		a.Fatal(err)
 	}
-	return a.send(http.MethodPost, a.m.BaseURL+"/graphql", http.Header{"Content-Type": {"application/json"}, "X-Requested-With": {"x"}}, bytes.NewReader(body))
+	return a.send(
+		http.MethodPost, a.m.BaseURL+"/graphql", http.Header{"Content-Type": {"application/json"}, "X-Requested-With": {"x"}},
+		bytes.NewReader(body),
+	)
 }
 
 func (a *attack) token(by *testbed.Person, input string) (id, secret string, err error) {
@@ -129,14 +132,17 @@ func (a *attack) token(by *testbed.Person, input string) (id, secret string, err
 			ApiToken struct{ ID string }
 		}
 	}
-	err = by.GraphQL(fmt.Sprintf(`mutation { createApiToken(input: {partitionId: %q, name: "attack", expiresAt: %q, %s}) { token apiToken { id } } }`,
-		a.partition, time.Now().Add(24*time.Hour).UTC().Format(time.RFC3339), input), nil, &out)
+	err = by.GraphQL(
+		fmt.Sprintf(`mutation { createApiToken(input: {partitionId: %q, name: "attack", expiresAt: %q, %s}) { token apiToken { id } } }`,
+			a.partition, time.Now().Add(24*time.Hour).UTC().Format(time.RFC3339), input), nil, &out)
 	return out.CreateApiToken.ApiToken.ID, out.CreateApiToken.Token, err
 }
 
 // socket opens a WebSocket with a token and subscribes to the events of the victim's partition.
 func (a *attack) socket(token string) (*websocket.Conn, error) {
-	d := websocket.Dialer{Subprotocols: []string{"graphql-transport-ws"}, TLSClientConfig: a.HTTP().Transport.(*http.Transport).TLSClientConfig}
+	d := websocket.Dialer{
+		Subprotocols: []string{"graphql-transport-ws"}, TLSClientConfig: a.HTTP().Transport.(*http.Transport).TLSClientConfig,
+	}
 	header := http.Header{}
 	if token != "" {
 		header.Set("Authorization", "Bearer "+token)
@@ -250,7 +256,13 @@ func TestAttacks(t *testing.T) {
 	t.Logf("%d hostile acts", len(acts))
 	// The server has taken no harm.
 	var out testbed.Issued
-	if err := s.GraphQL(a.m.GraphQL.Token, testbed.Issue, map[string]any{"i": map[string]any{"caId": a.issuing, "profileId": "privatessl-tls-client-server", "csr": testbed.CSR("after.example.com")}}, &out); err != nil {
+	if err := s.GraphQL(
+		a.m.GraphQL.Token, testbed.Issue,
+		map[string]any{
+			"i": map[string]any{"caId": a.issuing, "profileId": "privatessl-tls-client-server", "csr": testbed.CSR("after.example.com")},
+		},
+		&out,
+	); err != nil {
 		t.Errorf("afterwards: %v", err)
 	}
 	if intact, _, err := s.AuditLog(a.m.GraphQL.Token, a.partition); err != nil || !intact {
@@ -290,7 +302,9 @@ func aliasBomb(a *attack) {
 }
 
 func largeBody(a *attack) {
-	if status, text := a.ask("{ viewer { operator } }", map[string]string{"x": strings.Repeat("x", 3<<20)}); status != http.StatusRequestEntityTooLarge {
+	if status, text := a.ask(
+		"{ viewer { operator } }", map[string]string{"x": strings.Repeat("x", 3<<20)},
+	); status != http.StatusRequestEntityTooLarge {
 		a.Errorf("%d %.300s", status, text)
 	}
 }
@@ -317,7 +331,9 @@ func crossOrigin(a *attack) {
 			h.Set("Content-Type", "application/json")
 		}
 		h.Set("Cookie", token)
-		status, text := a.send(http.MethodPost, a.m.BaseURL+"/graphql", h, strings.NewReader(`{"query":"mutation { signOutEverywhere { sessionsEnded } }"}`))
+		status, text := a.send(
+			http.MethodPost, a.m.BaseURL+"/graphql", h, strings.NewReader(`{"query":"mutation { signOutEverywhere { sessionsEnded } }"}`),
+		)
 		if strings.Contains(text, "sessionsEnded") {
 			a.Errorf("%s: %d %s", name, status, text)
 		}
@@ -361,7 +377,12 @@ func (a *attack) flood(n int, one func()) {
 func (a *attack) standard() {
 	a.Helper()
 	set := func(tier string) {
-		if err := a.Operate(fmt.Sprintf(`mutation { updateSubscription(input: {subscriptionId: %q, tier: %s}) { subscription { id } } }`, a.m.Subscription.ID, tier)); err != nil {
+		if err := a.Operate(
+			fmt.Sprintf(
+				`mutation { updateSubscription(input: {subscriptionId: %q, tier: %s}) { subscription { id } } }`, a.m.Subscription.ID,
+				tier,
+			),
+		); err != nil {
 			a.Fatal(err)
 		}
 	}
@@ -373,7 +394,9 @@ func (a *attack) standard() {
 func garbageToOCSP(a *attack) {
 	a.standard()
 	a.flood(300, func() {
-		_, _ = a.send(http.MethodPost, a.m.CAs[1].OCSPURL, http.Header{"Content-Type": {"application/ocsp-request"}}, strings.NewReader("garbage"))
+		_, _ = a.send(
+			http.MethodPost, a.m.CAs[1].OCSPURL, http.Header{"Content-Type": {"application/ocsp-request"}}, strings.NewReader("garbage"),
+		)
 	})
 	a.honest()
 }
@@ -402,7 +425,9 @@ func paddedOCSP(a *attack) {
 		list, _ := asn1.Marshal(asn1.RawValue{Tag: asn1.TagSequence, IsCompound: true})
 		tbs, _ := asn1.Marshal(asn1.RawValue{Tag: asn1.TagSequence, IsCompound: true, Bytes: append(list, tagged...)})
 		request, _ := asn1.Marshal(asn1.RawValue{Tag: asn1.TagSequence, IsCompound: true, Bytes: tbs})
-		_, _ = a.send(http.MethodPost, a.m.CAs[1].OCSPURL, http.Header{"Content-Type": {"application/ocsp-request"}}, bytes.NewReader(request))
+		_, _ = a.send(
+			http.MethodPost, a.m.CAs[1].OCSPURL, http.Header{"Content-Type": {"application/ocsp-request"}}, bytes.NewReader(request),
+		)
 	})
 	after, err := a.PeakMemory()
 	if err != nil || after-before > 100<<20 {
@@ -411,8 +436,13 @@ func paddedOCSP(a *attack) {
 }
 
 func forgedAddress(a *attack) {
-	h := http.Header{"Content-Type": {"application/json"}, "Authorization": {"Bearer " + a.m.GraphQL.Token}, "X-Forwarded-For": {"203.0.113.9"}, "Forwarded": {"for=203.0.113.9"}, "X-Real-Ip": {"203.0.113.9"}}
-	query, _ := json.Marshal(map[string]any{"query": fmt.Sprintf(`mutation { publishCrl(input: {caId: %q}) { certificationAuthority { id } } }`, a.issuing)})
+	h := http.Header{
+		"Content-Type": {"application/json"}, "Authorization": {"Bearer " + a.m.GraphQL.Token}, "X-Forwarded-For": {"203.0.113.9"},
+		"Forwarded": {"for=203.0.113.9"}, "X-Real-Ip": {"203.0.113.9"},
+	}
+	query, _ := json.Marshal(
+		map[string]any{"query": fmt.Sprintf(`mutation { publishCrl(input: {caId: %q}) { certificationAuthority { id } } }`, a.issuing)},
+	)
 	if status, text := a.send(http.MethodPost, a.m.BaseURL+"/graphql", h, bytes.NewReader(query)); status != http.StatusOK {
 		a.Fatalf("%d %s", status, text)
 	}
@@ -421,7 +451,10 @@ func forgedAddress(a *attack) {
 			AuditEvents struct{ Nodes []struct{ IPAddress string } }
 		}
 	}
-	if err := a.GraphQL(a.m.GraphQL.Token, fmt.Sprintf(`{ partition(id: %q) { auditEvents(first: 100) { nodes { ipAddress } } } }`, a.partition), nil, &out); err != nil {
+	if err := a.GraphQL(
+		a.m.GraphQL.Token, fmt.Sprintf(`{ partition(id: %q) { auditEvents(first: 100) { nodes { ipAddress } } } }`, a.partition), nil,
+		&out,
+	); err != nil {
 		a.Fatal(err)
 	}
 	for _, e := range out.Partition.AuditEvents.Nodes {
@@ -491,22 +524,33 @@ func lockOut(a *attack) {
 }
 
 func inventedInvitation(a *attack) {
-	_, text := a.ask(`mutation { acceptInvitation(input: {token: "made-up", password: "a long password of my own", firstName: "M", lastName: "M"}) { factors } }`, nil)
+	_, text := a.ask(
+		`mutation { acceptInvitation(input: {token: "made-up", password: "a long password of my own", firstName: "M", lastName: "M"}) {
+			factors } }`,
+		nil,
+	)
 	if !strings.Contains(text, "NOT_FOUND") && !strings.Contains(text, "INVALID") {
 		a.Error(text)
 	}
 }
 
 func inventedToken(a *attack) {
-	for _, token := range []string{"", "x", "pki_" + strings.Repeat("a", 40), a.m.GraphQL.Token[:len(a.m.GraphQL.Token)-1], a.m.GraphQL.Token + "x", strings.Repeat("a", 60<<10)} {
+	for _, token := range []string{
+		"", "x", "pki_" + strings.Repeat("a", 40), a.m.GraphQL.Token[:len(a.m.GraphQL.Token)-1], a.m.GraphQL.Token + "x",
+		strings.Repeat("a", 60<<10),
+	} {
 		a.refused("a token made up", a.GraphQL(token, `{ partitions { nodes { id } } }`, nil, nil), "UNAUTHENTICATED")
 	}
 }
 
 func traversal(a *attack) {
-	for _, path := range []string{"/crl/../../etc/passwd", "/crl/%2e%2e/%2e%2e/pkiaas.db", "/assets/../../pkiaas.db", "/..%2f..%2fmanifest.json", "//etc/passwd", "/export/../manifest.json", "/crl/" + a.partition + "/issuing-1/..%2f..%2fkek"} {
+	for _, path := range []string{
+		"/crl/../../etc/passwd", "/crl/%2e%2e/%2e%2e/pkiaas.db", "/assets/../../pkiaas.db", "/..%2f..%2fmanifest.json", "//etc/passwd",
+		"/export/../manifest.json", "/crl/" + a.partition + "/issuing-1/..%2f..%2fkek",
+	} {
 		for _, base := range []string{a.m.BaseURL, a.m.PublicURL} {
-			if status, text := a.send(http.MethodGet, base+path, nil, nil); status == http.StatusOK && !strings.Contains(text, "<!doctype html>") && !strings.Contains(text, "<!DOCTYPE html>") {
+			if status, text := a.send(http.MethodGet, base+path, nil, nil); status == http.StatusOK &&
+				!strings.Contains(text, "<!doctype html>") && !strings.Contains(text, "<!DOCTYPE html>") {
 				a.Errorf("%s%s: %d %.100s", base, path, status, text)
 			}
 		}
@@ -526,7 +570,8 @@ func slowHeaders(a *attack) {
 		defer conn.Close()
 		_, _ = conn.Write([]byte("GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "))
 		_ = conn.SetReadDeadline(time.Now().Add(testbed.Patience))
-		if _, err := io.ReadAll(conn); errors.Is(err, context.DeadlineExceeded) || errors.As(err, new(net.Error)) && err.(net.Error).Timeout() {
+		if _, err := io.ReadAll(conn); errors.Is(err, context.DeadlineExceeded) || errors.As(err, new(net.Error)) &&
+			err.(net.Error).Timeout() {
 			a.Errorf("%s keeps a request that never ends", base)
 		}
 	}
@@ -537,14 +582,18 @@ func ownClientCertificate(a *attack) {
 	if err != nil {
 		a.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "demo-gateway", Organization: []string{a.partition}}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "demo-gateway", Organization: []string{a.partition}},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
 		a.Fatal(err)
 	}
 	roots := a.HTTP().Transport.(*http.Transport).TLSClientConfig.RootCAs
-	for name, certificates := range map[string][]tls.Certificate{"none": nil, "of one's own making": {{Certificate: [][]byte{der}, PrivateKey: key}}} {
+	for name, certificates := range map[string][]tls.Certificate{
+		"none": nil, "of one's own making": {{Certificate: [][]byte{der}, PrivateKey: key}},
+	} {
 		client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, Certificates: certificates}}}
 		response, err := client.Get(a.m.CAGW.URL + "/certificate-authorities")
 		if err != nil {
@@ -564,8 +613,15 @@ func unsignedACME(a *attack) {
 		return base64.RawURLEncoding.EncodeToString(text)
 	}
 	for _, alg := range []string{"none", "HS256"} {
-		body, _ := json.Marshal(map[string]string{"protected": encode(map[string]any{"alg": alg, "nonce": "x", "url": base + "new-order", "kid": base + "account/1"}), "payload": encode(map[string]any{}), "signature": ""})
-		if status, text := a.send(http.MethodPost, base+"new-order", http.Header{"Content-Type": {"application/jose+json"}}, bytes.NewReader(body)); status < 400 || status >= 500 {
+		body, _ := json.Marshal(
+			map[string]string{
+				"protected": encode(map[string]any{"alg": alg, "nonce": "x", "url": base + "new-order", "kid": base + "account/1"}),
+				"payload":   encode(map[string]any{}), "signature": "",
+			},
+		)
+		if status, text := a.send(
+			http.MethodPost, base+"new-order", http.Header{"Content-Type": {"application/jose+json"}}, bytes.NewReader(body),
+		); status < 400 || status >= 500 {
 			a.Errorf("%s: %d %s", alg, status, text)
 		}
 	}
@@ -589,7 +645,11 @@ func foreignObjects(a *attack) {
 	}
 	for _, mutation := range []string{
 		fmt.Sprintf(`mutation { publishCrl(input: {caId: %q}) { certificationAuthority { id } } }`, a.issuing),
-		fmt.Sprintf(`mutation { inviteUser(input: {partitionId: %q, email: "m@attacker.example", firstName: "M", lastName: "M", roles: [OWNERS]}) { ... on MemberPayload { member { user { id } } } } }`, a.partition),
+		fmt.Sprintf(
+			`mutation { inviteUser(input: {partitionId: %q, email: "m@attacker.example", firstName: "M", lastName: "M", roles: [OWNERS]}) {
+				... on MemberPayload { member { user { id } } } } }`,
+			a.partition,
+		),
 	} {
 		a.refused(mutation, a.attacker.GraphQL(mutation, nil, nil), "NOT_FOUND")
 	}
@@ -597,7 +657,10 @@ func foreignObjects(a *attack) {
 
 func foreignExport(a *attack) {
 	for _, list := range []string{"certificates", "events"} {
-		status, text := a.send(http.MethodGet, a.m.BaseURL+"/export/"+a.partition+"/"+list+"?format=csv", http.Header{"Cookie": {a.attacker.Cookie()}, "X-Requested-With": {"x"}}, nil)
+		status, text := a.send(
+			http.MethodGet, a.m.BaseURL+"/export/"+a.partition+"/"+list+"?format=csv",
+			http.Header{"Cookie": {a.attacker.Cookie()}, "X-Requested-With": {"x"}}, nil,
+		)
 		if status != http.StatusNotFound {
 			a.Errorf("%s: %d %.200s", list, status, text)
 		}
@@ -605,18 +668,38 @@ func foreignExport(a *attack) {
 }
 
 func foreignIssuance(a *attack) {
-	a.refused("issuing", a.attacker.GraphQL(testbed.Issue, map[string]any{"i": map[string]any{"caId": a.issuing, "profileId": "privatessl-tls-server", "csr": testbed.CSR("x.example.com")}}, nil), "NOT_FOUND")
+	a.refused(
+		"issuing",
+		a.attacker.GraphQL(
+			testbed.Issue,
+			map[string]any{
+				"i": map[string]any{"caId": a.issuing, "profileId": "privatessl-tls-server", "csr": testbed.CSR("x.example.com")},
+			},
+			nil,
+		),
+		"NOT_FOUND",
+	)
 }
 
 // stolenInvitation: both tenants invite one person; neither gets the link, and neither's invitation gives a role in the other.
 func stolenInvitation(a *attack) {
 	invite := func(by *testbed.Person, partition, roles string) error {
-		return by.GraphQL(fmt.Sprintf(`mutation { inviteUser(input: {partitionId: %q, email: "victim@example.com", firstName: "V", lastName: "V", roles: [%s]}) { ... on MemberPayload { member { user { id } } } } }`, partition, roles), nil, nil)
+		return by.GraphQL(
+			fmt.Sprintf(
+				`mutation { inviteUser(input: {partitionId: %q, email: "victim@example.com", firstName: "V", lastName: "V", roles: [%s]}) {
+					... on MemberPayload { member { user { id } } } } }`,
+				partition, roles,
+			),
+			nil, nil,
+		)
 	}
 	if err := errors.Join(invite(a.owner, a.partition, "OWNERS"), invite(a.attacker, a.foreign, "OWNERS")); err != nil {
 		a.Fatal(err)
 	}
-	a.refused("the attacker reads the mail of the deployment", a.attacker.GraphQL(`{ platformOutbox { nodes { body } } }`, nil, nil), "NOT_FOUND", "FORBIDDEN")
+	a.refused(
+		"the attacker reads the mail of the deployment", a.attacker.GraphQL(`{ platformOutbox { nodes { body } } }`, nil, nil),
+		"NOT_FOUND", "FORBIDDEN",
+	)
 	links, err := a.Invitations("victim@example.com")
 	if err != nil || len(links) != 2 {
 		a.Fatalf("%d links, %v", len(links), err)
@@ -635,8 +718,16 @@ func stolenInvitation(a *attack) {
 }
 
 func internalWebhook(a *attack) {
-	for _, target := range []string{"https://127.0.0.1:1/x", "https://169.254.169.254/latest/meta-data", "https://[::1]/x", "https://10.0.0.1/x", "http://example.com/x", "file:///etc/passwd"} {
-		err := a.attacker.GraphQL(fmt.Sprintf(`mutation { createWebhook(input: {partitionId: %q, name: "inside", url: %q}) { webhook { id } } }`, a.foreign, target), nil, nil)
+	for _, target := range []string{
+		"https://127.0.0.1:1/x", "https://169.254.169.254/latest/meta-data", "https://[::1]/x", "https://10.0.0.1/x",
+		"http://example.com/x", "file:///etc/passwd",
+	} {
+		err := a.attacker.GraphQL(
+			fmt.Sprintf(
+				`mutation { createWebhook(input: {partitionId: %q, name: "inside", url: %q}) { webhook { id } } }`, a.foreign, target,
+			),
+			nil, nil,
+		)
 		var e *testbed.Error
 		if !errors.As(err, &e) || e.Code != "INVALID" && e.Code != "POLICY_REFUSED" || !strings.HasSuffix(e.Field, "url") {
 			a.Errorf("%s: %v", target, err)
@@ -652,11 +743,24 @@ func handedOnKey(a *attack) {
 			}
 		}
 		p := a.as(role)
-		if err := p.GraphQL(fmt.Sprintf(`{ partition(id: %q) { protocolConfigurations(first: 1) { nodes { id } } } }`, a.partition), nil, &config); err != nil {
+		if err := p.GraphQL(
+			fmt.Sprintf(`{ partition(id: %q) { protocolConfigurations(first: 1) { nodes { id } } } }`, a.partition), nil, &config,
+		); err != nil {
 			a.Fatal(err)
 		}
 		id := config.Partition.ProtocolConfigurations.Nodes[0].ID
-		a.refused(role, p.GraphQL(fmt.Sprintf(`mutation { createAcmeKey(input: {configurationId: %q, friendlyName: "bank", allowedIdentifiers: ["*.bank.com"], needsNoChallenge: true}) { hmacKey } }`, id), nil, nil), "FORBIDDEN")
+		a.refused(
+			role,
+			p.GraphQL(
+				fmt.Sprintf(
+					`mutation { createAcmeKey(input: {configurationId: %q, friendlyName: "bank", allowedIdentifiers: ["*.bank.com"],
+						needsNoChallenge: true}) { hmacKey } }`,
+					id,
+				),
+				nil, nil,
+			),
+			"FORBIDDEN",
+		)
 	}
 }
 
@@ -672,7 +776,11 @@ func othersToken(a *attack) {
 	if err != nil {
 		a.Fatal(err)
 	}
-	a.refused("revoking an Owner's token", a.as("CA_ADMINISTRATORS").GraphQL(fmt.Sprintf(`mutation { revokeApiToken(input: {id: %q}) { apiToken { id } } }`, id), nil, nil), "FORBIDDEN", "NOT_FOUND")
+	a.refused(
+		"revoking an Owner's token",
+		a.as("CA_ADMINISTRATORS").GraphQL(fmt.Sprintf(`mutation { revokeApiToken(input: {id: %q}) { apiToken { id } } }`, id), nil, nil),
+		"FORBIDDEN", "NOT_FOUND",
+	)
 	if err := a.GraphQL(secret, `{ partitions { nodes { id } } }`, nil, nil); err != nil {
 		a.Errorf("the token afterwards: %v", err)
 	}
@@ -707,8 +815,13 @@ func socketAfterSignOut(a *attack) {
 	if err != nil {
 		a.Fatal(err)
 	}
-	d := websocket.Dialer{Subprotocols: []string{"graphql-transport-ws"}, TLSClientConfig: a.HTTP().Transport.(*http.Transport).TLSClientConfig}
-	conn, _, err := d.DialContext(a.Context(), strings.Replace(a.m.BaseURL, "https:", "wss:", 1)+"/graphql", http.Header{"Cookie": {p.Cookie()}, "Origin": {a.m.BaseURL}})
+	d := websocket.Dialer{
+		Subprotocols: []string{"graphql-transport-ws"}, TLSClientConfig: a.HTTP().Transport.(*http.Transport).TLSClientConfig,
+	}
+	conn, _, err := d.DialContext(
+		a.Context(), strings.Replace(a.m.BaseURL, "https:", "wss:", 1)+"/graphql",
+		http.Header{"Cookie": {p.Cookie()}, "Origin": {a.m.BaseURL}},
+	)
 	if err != nil {
 		a.Fatal(err)
 	}
@@ -736,7 +849,10 @@ func mutationsOnASocket(a *attack) {
 	if err := conn.WriteJSON(map[string]any{"type": "connection_init"}); err != nil {
 		a.Fatal(err)
 	}
-	query := fmt.Sprintf(`mutation { createApiToken(input: {partitionId: %q, name: "through a socket", role: OWNERS, expiresAt: %q}) { token } }`, a.partition, time.Now().Add(time.Hour).UTC().Format(time.RFC3339))
+	query := fmt.Sprintf(
+		`mutation { createApiToken(input: {partitionId: %q, name: "through a socket", role: OWNERS, expiresAt: %q}) { token } }`,
+		a.partition, time.Now().Add(time.Hour).UTC().Format(time.RFC3339),
+	)
 	if err := conn.WriteJSON(map[string]any{"id": "1", "type": "subscribe", "payload": map[string]any{"query": query}}); err != nil {
 		a.Fatal(err)
 	}
@@ -756,7 +872,14 @@ func mutationsOnASocket(a *attack) {
 
 // leaversToken: somebody is invited as an Owner, makes a token, loses the role; the token is good for nothing.
 func leaversToken(a *attack) {
-	if err := a.owner.GraphQL(fmt.Sprintf(`mutation { inviteUser(input: {partitionId: %q, email: "leaver@example.com", firstName: "L", lastName: "L", roles: [OWNERS]}) { ... on MemberPayload { member { user { id } } } } }`, a.partition), nil, nil); err != nil {
+	if err := a.owner.GraphQL(
+		fmt.Sprintf(
+			`mutation { inviteUser(input: {partitionId: %q, email: "leaver@example.com", firstName: "L", lastName: "L", roles: [OWNERS]}) {
+				... on MemberPayload { member { user { id } } } } }`,
+			a.partition,
+		),
+		nil, nil,
+	); err != nil {
 		a.Fatal(err)
 	}
 	links, err := a.Invitations("leaver@example.com")
@@ -774,15 +897,27 @@ func leaversToken(a *attack) {
 	var me struct {
 		Viewer struct{ User struct{ ID string } }
 	}
-	if err := errors.Join(leaver.GraphQL(`{ viewer { user { id } } }`, nil, &me), a.GraphQL(secret, `{ partitions { nodes { id } } }`, nil, nil)); err != nil {
+	if err := errors.Join(
+		leaver.GraphQL(`{ viewer { user { id } } }`, nil, &me), a.GraphQL(secret, `{ partitions { nodes { id } } }`, nil, nil),
+	); err != nil {
 		a.Fatal(err)
 	}
-	role := fmt.Sprintf(`(input: {partitionId: %q, userId: %q, role: OWNERS}) { ... on MemberPayload { member { roles } } }`, a.partition, me.Viewer.User.ID)
+	role := fmt.Sprintf(
+		`(input: {partitionId: %q, userId: %q, role: OWNERS}) { ... on MemberPayload { member { roles } } }`, a.partition,
+		me.Viewer.User.ID,
+	)
 	if err := a.owner.GraphQL(`mutation { revokeRole`+role+` }`, nil, nil); err != nil {
 		a.Fatal(err)
 	}
-	a.refused("the leaver's token reads", a.GraphQL(secret, fmt.Sprintf(`{ partition(id: %q) { members { nodes { roles } } } }`, a.partition), nil, nil), "UNAUTHENTICATED", "NOT_FOUND", "FORBIDDEN")
-	a.refused("the leaver's token gives the role back", a.GraphQL(secret, `mutation { grantRole`+role+` }`, nil, nil), "UNAUTHENTICATED", "NOT_FOUND", "FORBIDDEN")
+	a.refused(
+		"the leaver's token reads",
+		a.GraphQL(secret, fmt.Sprintf(`{ partition(id: %q) { members { nodes { roles } } } }`, a.partition), nil, nil), "UNAUTHENTICATED",
+		"NOT_FOUND", "FORBIDDEN",
+	)
+	a.refused(
+		"the leaver's token gives the role back", a.GraphQL(secret, `mutation { grantRole`+role+` }`, nil, nil), "UNAUTHENTICATED",
+		"NOT_FOUND", "FORBIDDEN",
+	)
 }
 
 func ownRole(a *attack) {
@@ -793,11 +928,25 @@ func ownRole(a *attack) {
 	if err := p.GraphQL(`{ viewer { user { id } } }`, nil, &me); err != nil {
 		a.Fatal(err)
 	}
-	a.refused("a role for oneself", p.GraphQL(fmt.Sprintf(`mutation { grantRole(input: {partitionId: %q, userId: %q, role: OWNERS}) { ... on MemberPayload { member { roles } } } }`, a.partition, me.Viewer.User.ID), nil, nil), "FORBIDDEN")
+	a.refused(
+		"a role for oneself",
+		p.GraphQL(
+			fmt.Sprintf(
+				`mutation { grantRole(input: {partitionId: %q, userId: %q, role: OWNERS}) { ... on MemberPayload { member { roles } } } }`,
+				a.partition, me.Viewer.User.ID,
+			),
+			nil, nil,
+		),
+		"FORBIDDEN",
+	)
 }
 
 func operatorInside(a *attack) {
-	a.refused("the operator issues", a.Operate(fmt.Sprintf(`mutation { publishCrl(input: {caId: %q}) { certificationAuthority { id } } }`, a.issuing)), "NOT_FOUND", "FORBIDDEN")
+	a.refused(
+		"the operator issues",
+		a.Operate(fmt.Sprintf(`mutation { publishCrl(input: {caId: %q}) { certificationAuthority { id } } }`, a.issuing)), "NOT_FOUND",
+		"FORBIDDEN",
+	)
 }
 
 // request makes a CSR; key signs, template says what for.
@@ -812,7 +961,9 @@ func request(a *attack, template *x509.CertificateRequest, key any) string {
 
 func (a *attack) issue(csr, profile string) (*x509.Certificate, error) {
 	var out testbed.Issued
-	if err := a.GraphQL(a.m.GraphQL.Token, testbed.Issue, map[string]any{"i": map[string]any{"caId": a.issuing, "profileId": profile, "csr": csr}}, &out); err != nil {
+	if err := a.GraphQL(
+		a.m.GraphQL.Token, testbed.Issue, map[string]any{"i": map[string]any{"caId": a.issuing, "profileId": profile, "csr": csr}}, &out,
+	); err != nil {
 		return nil, err
 	}
 	block, _ := pem.Decode([]byte(out.IssueCertificate.Certificate.PEM))
@@ -826,8 +977,13 @@ func smuggledCA(a *attack) {
 	}
 	isCA, _ := asn1.Marshal(struct{ CA bool }{true})
 	usage, _ := asn1.Marshal(asn1.BitString{Bytes: []byte{0x06}, BitLength: 7})
-	csr := request(a, &x509.CertificateRequest{Subject: pkix.Name{CommonName: "ca.example.com"}, DNSNames: []string{"ca.example.com"}, ExtraExtensions: []pkix.Extension{
-		{Id: asn1.ObjectIdentifier{2, 5, 29, 19}, Critical: true, Value: isCA}, {Id: asn1.ObjectIdentifier{2, 5, 29, 15}, Critical: true, Value: usage}}}, key)
+	csr := request(
+		a,
+		&x509.CertificateRequest{
+			Subject: pkix.Name{CommonName: "ca.example.com"}, DNSNames: []string{"ca.example.com"}, ExtraExtensions: []pkix.Extension{
+				{
+					Id: asn1.ObjectIdentifier{2, 5, 29, 19}, Critical: true, Value: isCA,
+				}, {Id: asn1.ObjectIdentifier{2, 5, 29, 15}, Critical: true, Value: usage}}}, key)
 	c, err := a.issue(csr, "privatessl-tls-server")
 	if err == nil && (c.IsCA || c.KeyUsage&(x509.KeyUsageCertSign|x509.KeyUsageCRLSign) != 0) {
 		a.Errorf("a CA certificate: %+v", c)
@@ -847,7 +1003,12 @@ func weakKey(a *attack) {
 	if err != nil {
 		a.Fatal(err)
 	}
-	_, err = a.issue(request(a, &x509.CertificateRequest{Subject: pkix.Name{CommonName: "weak.example.com"}, DNSNames: []string{"weak.example.com"}}, key), "privatessl-tls-server")
+	_, err = a.issue(
+		request(
+			a, &x509.CertificateRequest{Subject: pkix.Name{CommonName: "weak.example.com"}, DNSNames: []string{"weak.example.com"}}, key,
+		),
+		"privatessl-tls-server",
+	)
 	a.refused("RSA with 1024 bits", err, "INVALID", "POLICY_REFUSED")
 }
 

@@ -79,12 +79,23 @@ func TestWhenTheDatabaseIsAway(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Operate(fmt.Sprintf(`mutation { updateSubscription(input: {subscriptionId: %q, tier: PREMIUM}) { subscription { id } } }`, s.Manifest.Subscription.ID)); err != nil {
+	if err := s.Operate(
+		fmt.Sprintf(
+			`mutation { updateSubscription(input: {subscriptionId: %q, tier: PREMIUM}) { subscription { id } } }`,
+			s.Manifest.Subscription.ID,
+		),
+	); err != nil {
 		t.Fatal(err)
 	}
 	issue := func() (*x509.Certificate, error) {
 		var out testbed.Issued
-		if err := s.GraphQL(token, testbed.Issue, map[string]any{"i": map[string]any{"caId": caID, "profileId": "privatessl-tls-client-server", "csr": testbed.CSR("away.example.com")}}, &out); err != nil {
+		if err := s.GraphQL(
+			token, testbed.Issue,
+			map[string]any{
+				"i": map[string]any{"caId": caID, "profileId": "privatessl-tls-client-server", "csr": testbed.CSR("away.example.com")},
+			},
+			&out,
+		); err != nil {
 			return nil, err
 		}
 		return x509.ParseCertificate(der(t, out.IssueCertificate.Certificate.PEM))
@@ -140,7 +151,10 @@ func TestWhenTheDatabaseIsAway(t *testing.T) {
 		return "no connection"
 	}
 	// columns of the table, each with the answers of the rows.
-	rows := []string{"CRL", "CA certificate", "OCSP, asked before", "OCSP, not asked before", "reading by GraphQL", "issuing, revoking", "ACME directory", "`/healthz`", "`/readyz`"}
+	rows := []string{
+		"CRL", "CA certificate", "OCSP, asked before", "OCSP, not asked before", "reading by GraphQL", "issuing, revoking",
+		"ACME directory", "`/healthz`", "`/readyz`",
+	}
 	type column struct {
 		name    string
 		answers []string
@@ -248,7 +262,11 @@ func TestWhenTheDatabaseIsAway(t *testing.T) {
 	again.Manifest.GraphQL, again.Manifest.Partition = s.Manifest.GraphQL, s.Manifest.Partition
 	s = again
 	within(t, "issuing goes on by itself", works)
-	if err := s.GraphQL(token, `mutation($i: RevokeCertificateInput!) { revokeCertificate(input: $i) { certificate { id } } }`, map[string]any{"i": map[string]any{"certificateId": certificateID(t, s, token, partition, known), "reason": "KEY_COMPROMISE"}}, nil); err != nil {
+	if err := s.GraphQL(
+		token, `mutation($i: RevokeCertificateInput!) { revokeCertificate(input: $i) { certificate { id } } }`,
+		map[string]any{"i": map[string]any{"certificateId": certificateID(t, s, token, partition, known), "reason": "KEY_COMPROMISE"}},
+		nil,
+	); err != nil {
 		t.Fatal(err)
 	}
 	within(t, "the revocation is known", good(ocsp.Revoked))
@@ -288,7 +306,10 @@ func certificateID(t *testing.T, s *testbed.Server, token, partition string, c *
 			}
 		}
 	}
-	if err := s.GraphQL(token, `query($p: ID!) { partition(id: $p) { certificates(first: 100) { nodes { id serialNumber } } } }`, map[string]any{"p": partition}, &out); err != nil {
+	if err := s.GraphQL(
+		token, `query($p: ID!) { partition(id: $p) { certificates(first: 100) { nodes { id serialNumber } } } }`,
+		map[string]any{"p": partition}, &out,
+	); err != nil {
 		t.Fatal(err)
 	}
 	for _, n := range out.Partition.Certificates.Nodes {

@@ -35,7 +35,13 @@ func TestBulkRevocation(t *testing.T) {
 		}
 		unlimited(t, s)
 		var issued testbed.Issued
-		if err := s.GraphQL(token, testbed.Issue, map[string]any{"i": map[string]any{"caId": caID, "profileId": "privatessl-tls-client-server", "csr": testbed.CSR("bulk.example.com")}}, &issued); err != nil {
+		if err := s.GraphQL(
+			token, testbed.Issue,
+			map[string]any{
+				"i": map[string]any{"caId": caID, "profileId": "privatessl-tls-client-server", "csr": testbed.CSR("bulk.example.com")},
+			},
+			&issued,
+		); err != nil {
 			t.Fatal(err)
 		}
 		populate(t, data, database, issued.IssueCertificate.Certificate.ID, many)
@@ -50,7 +56,12 @@ func TestBulkRevocation(t *testing.T) {
 			}
 		}
 		begin := time.Now()
-		if err := s.GraphQL(token, `mutation($p: ID!) { prepareBulkRevocation(input: {partitionId: $p, reason: KEY_COMPROMISE, selection: {filter: {search: "populated.example.com"}}}) { operation { id total pending } } }`, map[string]any{"p": partition}, &prepared); err != nil {
+		if err := s.GraphQL(
+			token,
+			`mutation($p: ID!) { prepareBulkRevocation(input: {partitionId: $p, reason: KEY_COMPROMISE, selection: {filter: {search:
+				"populated.example.com"}}}) { operation { id total pending } } }`,
+			map[string]any{"p": partition}, &prepared,
+		); err != nil {
 			t.Fatal(err)
 		}
 		o := prepared.PrepareBulkRevocation.Operation
@@ -59,7 +70,10 @@ func TestBulkRevocation(t *testing.T) {
 		}
 		t.Logf("prepared in %s", time.Since(begin))
 		begin = time.Now()
-		if err := s.GraphQL(token, `mutation($id: ID!) { startBulk(input: {id: $id}) { ... on BulkOperationPayload { operation { id } } } }`, map[string]any{"id": o.ID}, nil); err != nil {
+		if err := s.GraphQL(
+			token, `mutation($id: ID!) { startBulk(input: {id: $id}) { ... on BulkOperationPayload { operation { id } } } }`,
+			map[string]any{"id": o.ID}, nil,
+		); err != nil {
 			t.Fatal(err)
 		}
 		progress := func() (state string, done int) {
@@ -70,7 +84,9 @@ func TestBulkRevocation(t *testing.T) {
 					Done  int
 				}
 			}
-			if err := s.GraphQL(token, `query($id: ID!) { bulkOperation(id: $id) { state done } }`, map[string]any{"id": o.ID}, &out); err != nil {
+			if err := s.GraphQL(
+				token, `query($id: ID!) { bulkOperation(id: $id) { state done } }`, map[string]any{"id": o.ID}, &out,
+			); err != nil {
 				t.Fatal(err)
 			}
 			return out.BulkOperation.State, out.BulkOperation.Done
@@ -115,7 +131,10 @@ func TestBulkRevocation(t *testing.T) {
 		}
 		db := open(t, data, database)
 		var der []byte
-		parts, err := db.Query("SELECT der FROM crl_parts WHERE list_id = (SELECT id FROM crl_lists WHERE ca_id = '" + caID + "' AND shard = 0 AND base_number = 0 ORDER BY number DESC LIMIT 1) ORDER BY part")
+		parts, err := db.Query(
+			"SELECT der FROM crl_parts WHERE list_id = (SELECT id FROM crl_lists WHERE ca_id = " +
+				"'" + caID + "' AND shard = 0 AND base_number = 0 ORDER BY number DESC LIMIT 1) ORDER BY part",
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -135,7 +154,9 @@ func TestBulkRevocation(t *testing.T) {
 		listed := map[string]int{}
 		for _, e := range list.RevokedCertificateEntries {
 			listed[fmt.Sprintf("%x", e.SerialNumber)]++
-			if e.ReasonCode != 1 && strings.HasPrefix(fmt.Sprintf("%x", e.SerialNumber), "70") && len(fmt.Sprintf("%x", e.SerialNumber)) == 24 {
+			if e.ReasonCode != 1 && strings.HasPrefix(
+				fmt.Sprintf("%x", e.SerialNumber), "70",
+			) && len(fmt.Sprintf("%x", e.SerialNumber)) == 24 {
 				t.Fatalf("%x has reason %d", e.SerialNumber, e.ReasonCode)
 			}
 		}
@@ -145,9 +166,12 @@ func TestBulkRevocation(t *testing.T) {
 			}
 		}
 		for what, query := range map[string]string{
-			"certificates revoked":        "SELECT count(*) FROM certificates WHERE search_text LIKE '%populated.example.com%' AND status = 'REVOKED' AND revocation_reason = 1 AND NOT counted",
-			"items done":                  "SELECT count(*) FROM bulk_items WHERE operation_id = '" + o.ID + "' AND state = 'DONE' AND result = 'REVOKED'",
-			"certificates with one event": "SELECT count(*) FROM (SELECT object_id FROM audit_events WHERE action = 'certificate.revoke' AND details LIKE '%" + o.ID + "%' GROUP BY object_id HAVING count(*) = 1) AS x",
+			"certificates revoked": "SELECT count(*) FROM certificates WHERE search_text LIKE '%populated.example.com%' AND " +
+				"status = 'REVOKED' AND revocation_reason = 1 AND NOT counted",
+			"items done": "SELECT count(*) FROM bulk_items WHERE operation_id = '" + o.ID +
+				"' AND state = 'DONE' AND result = 'REVOKED'",
+			"certificates with one event": "SELECT count(*) FROM (SELECT object_id FROM audit_events WHERE action = " +
+				"'certificate.revoke' AND details LIKE '%" + o.ID + "%' GROUP BY object_id HAVING count(*) = 1) AS x",
 		} {
 			var n int
 			if err := db.QueryRow(query).Scan(&n); err != nil {
@@ -165,7 +189,10 @@ func TestBulkRevocation(t *testing.T) {
 				Counts struct{ IssuedCertificates, ActiveCas int }
 			}
 		}
-		if err := s.GraphQL(token, `query($p: ID!, $ca: ID!, $t: Time!) { partition(id: $p) { counts { issuedCertificates } published: auditEvents(filter: {action: "crl.publish", objectId: $ca, from: $t}) { nodes { details } } } }`,
+		if err := s.GraphQL(
+			token,
+			`query($p: ID!, $ca: ID!, $t: Time!) { partition(id: $p) { counts { issuedCertificates } published: auditEvents(filter: {action:
+				"crl.publish", objectId: $ca, from: $t}) { nodes { details } } } }`,
 			map[string]any{"p": partition, "ca": caID, "t": begin.UTC().Format(time.RFC3339)}, &audit); err != nil {
 			t.Fatal(err)
 		}
@@ -177,14 +204,18 @@ func TestBulkRevocation(t *testing.T) {
 			}
 		}
 		if intact, _, err := s.AuditLog(token, partition); err != nil || !intact || published != 1 {
-			t.Errorf("the audit chain is intact: %v (%v); %d CRLs were published, up to %d, behind %d", intact, err, published, after, before)
+			t.Errorf(
+				"the audit chain is intact: %v (%v); %d CRLs were published, up to %d, behind %d", intact, err, published, after, before,
+			)
 		}
 		var active int
 		if err := db.QueryRow("SELECT active_certificates FROM partitions WHERE id = '" + partition + "'").Scan(&active); err != nil {
 			t.Fatal(err)
 		}
 		if active != audit.Partition.Counts.IssuedCertificates {
-			t.Errorf("%d certificates count against the purchased number, and %d are active", active, audit.Partition.Counts.IssuedCertificates)
+			t.Errorf(
+				"%d certificates count against the purchased number, and %d are active", active, audit.Partition.Counts.IssuedCertificates,
+			)
 		}
 		var reports struct {
 			Partition struct {
@@ -199,11 +230,17 @@ func TestBulkRevocation(t *testing.T) {
 				}
 			}
 		}
-		if err := s.GraphQL(token, `query($p: ID!) { partition(id: $p) { reports { activity { revoked } breakdown(by: CA) { label revoked } cryptography { uses { keyType } concerns { id } } expiries { start } } } }`, map[string]any{"p": partition}, &reports); err != nil {
+		if err := s.GraphQL(
+			token,
+			`query($p: ID!) { partition(id: $p) { reports { activity { revoked } breakdown(by: CA) { label revoked } cryptography { uses {
+				keyType } concerns { id } } expiries { start } } } }`,
+			map[string]any{"p": partition}, &reports,
+		); err != nil {
 			t.Fatal(err)
 		}
 		r := reports.Partition.Reports
-		if last := r.Activity[len(r.Activity)-1]; last.Revoked < many && r.Activity[len(r.Activity)-2].Revoked+last.Revoked < many || r.Breakdown[0].Revoked < many || len(r.Cryptography.Uses) == 0 || len(r.Expiries) == 0 {
+		if last := r.Activity[len(r.Activity)-1]; last.Revoked < many && r.Activity[len(r.Activity)-2].Revoked+last.Revoked < many ||
+			r.Breakdown[0].Revoked < many || len(r.Cryptography.Uses) == 0 || len(r.Expiries) == 0 {
 			t.Errorf("the reports do not show it: %+v", r)
 		}
 		if err := s.Stop(); err != nil {
@@ -236,13 +273,19 @@ func populate(t *testing.T, data, database, id string, many int) {
 	if database != "" {
 		hex = "lpad(to_hex(n), 16, '0')"
 	}
-	columns := "partition_id, ca_id, kind, profile_id, subject, common_name, status, not_before, not_after, der, requested_by, created_at, counted, key_type, signature_algorithm, public_key_sha256, source"
+	columns := "partition_id, ca_id, kind, profile_id, subject, common_name, status, not_before, not_after, der, requested_by, " +
+		"created_at, counted, key_type, signature_algorithm, public_key_sha256, source"
 	_, err := db.Exec(fmt.Sprintf(`WITH RECURSIVE numbers(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < %d)
 		INSERT INTO certificates (id, serial_number, search_text, %s)
-		SELECT '01900000-0000-7000-8000-' || substr(%s, 5), '70756c6b' || %s, 'cn=populated.example.com', %s FROM numbers, certificates WHERE id = '%s'`,
+		SELECT '01900000-0000-7000-8000-' || substr(%s, 5), '70756c6b' || %s, 'cn=populated.example.com', %s FROM numbers, certificates
+			WHERE id = '%s'`,
 		many-1, columns, hex, hex, "certificates."+strings.ReplaceAll(columns, ", ", ", certificates."), id))
 	if err == nil { // their words are still to be written, as after an issuance
-		_, err = db.Exec("INSERT INTO certificates_unread (certificate_id, partition_id, search_text, serial_number) SELECT id, partition_id, search_text, serial_number FROM certificates WHERE common_name = 'populated.example.com' OR serial_number LIKE '70756c6b%' ON CONFLICT DO NOTHING")
+		_, err = db.Exec(
+			"INSERT INTO certificates_unread (certificate_id, partition_id, search_text, serial_number) SELECT id, partition_id, " +
+				"search_text, serial_number FROM certificates WHERE common_name = 'populated.example.com' OR serial_number LIKE " +
+				"'70756c6b%' ON CONFLICT DO NOTHING",
+		)
 	}
 	if err == nil {
 		_, err = db.Exec(fmt.Sprintf("UPDATE partitions SET active_certificates = active_certificates + %d", many))

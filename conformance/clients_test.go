@@ -51,7 +51,10 @@ func newStatusEstate(t *testing.T, s *testbed.Server, identifier string) *status
 func (e *statusEstate) issue(name string) (file, id, serial string) {
 	e.t.Helper()
 	var out testbed.Issued
-	if err := e.GraphQL(e.Manifest.GraphQL.Token, testbed.Issue, map[string]any{"i": map[string]any{"caId": e.ca, "profileId": e.policy, "csr": testbed.CSR(name + ".example.com")}}, &out); err != nil {
+	if err := e.GraphQL(
+		e.Manifest.GraphQL.Token, testbed.Issue,
+		map[string]any{"i": map[string]any{"caId": e.ca, "profileId": e.policy, "csr": testbed.CSR(name + ".example.com")}}, &out,
+	); err != nil {
 		e.t.Fatal(err)
 	}
 	c := out.IssueCertificate.Certificate
@@ -64,7 +67,10 @@ func (e *statusEstate) issue(name string) (file, id, serial string) {
 
 func (e *statusEstate) revoke(id string) {
 	e.t.Helper()
-	if err := e.GraphQL(e.Manifest.GraphQL.Token, `mutation($i: RevokeCertificateInput!) { revokeCertificate(input: $i) { certificate { id } } }`, map[string]any{"i": map[string]any{"certificateId": id, "reason": "SUPERSEDED"}}, nil); err != nil {
+	if err := e.GraphQL(
+		e.Manifest.GraphQL.Token, `mutation($i: RevokeCertificateInput!) { revokeCertificate(input: $i) { certificate { id } } }`,
+		map[string]any{"i": map[string]any{"certificateId": id, "reason": "SUPERSEDED"}}, nil,
+	); err != nil {
 		e.t.Fatal(err)
 	}
 }
@@ -121,7 +127,10 @@ func TestForeignClientsAgree(t *testing.T) {
 				}
 				await(t, func() string { return ask("-serial", "0x"+badSerial) }, ": revoked")
 				all := ask("-serial", "0x"+goodSerial, "-serial", "0x"+badSerial, "-serial", "0x5000000000000000000000000000dead")
-				for _, want := range []string{"Response verify OK", "0x" + goodSerial + ": good", "0x" + badSerial + ": revoked", "dead: unknown", "Reason: superseded"} {
+				for _, want := range []string{
+					"Response verify OK", "0x" + goodSerial + ": good", "0x" + badSerial + ": revoked", "dead: unknown",
+					"Reason: superseded",
+				} {
 					if !strings.Contains(all, want) {
 						t.Errorf("no %q: %s", want, all)
 					}
@@ -133,10 +142,14 @@ func TestForeignClientsAgree(t *testing.T) {
 			t.Run("gnutls", func(t *testing.T) {
 				needTool(t, "ocsptool", "gnutls-bin")
 				ask := func(file string) string {
-					return e.tool("ocsptool", "--ask="+e.ocsp, "--nonce", "--load-cert", file, "--load-issuer", e.issuer, "--load-trust", e.chain)
+					return e.tool(
+						"ocsptool", "--ask="+e.ocsp, "--nonce", "--load-cert", file, "--load-issuer", e.issuer, "--load-trust", e.chain,
+					)
 				}
 				await(t, func() string { return ask(bad) }, "Certificate Status: revoked")
-				for file, want := range map[string]string{good: "Certificate Status: good", bad: "Certificate Status: revoked", e.unknown(good): "Certificate Status: unknown"} {
+				for file, want := range map[string]string{
+					good: "Certificate Status: good", bad: "Certificate Status: revoked", e.unknown(good): "Certificate Status: unknown",
+				} {
 					if out := ask(file); !strings.Contains(out, want) || !strings.Contains(out, "Verifying OCSP Response: Success") {
 						t.Errorf("no %q: %s", want, out)
 					}
@@ -150,7 +163,9 @@ func TestForeignClientsAgree(t *testing.T) {
 					t.Fatal(err)
 				}
 				e.tool("certutil", "-N", "-d", db, "--empty-password")
-				for nickname, file := range map[string]string{"first": good, "second": bad, "third": e.unknown(good), "issuer": e.issuer, "root": e.root} {
+				for nickname, file := range map[string]string{
+					"first": good, "second": bad, "third": e.unknown(good), "issuer": e.issuer, "root": e.root,
+				} {
 					trust := ",,"
 					if nickname == "root" {
 						trust = "CT,C,C"
@@ -161,7 +176,9 @@ func TestForeignClientsAgree(t *testing.T) {
 				}
 				ask := func(nickname string) string { return e.tool("ocspclnt", "-S", nickname, "-d", db) }
 				await(t, func() string { return ask("second") }, "revoked")
-				for nickname, want := range map[string]string{"first": "succeeded", "second": "revoked", "third": "no status for the certificate"} {
+				for nickname, want := range map[string]string{
+					"first": "succeeded", "second": "revoked", "third": "no status for the certificate",
+				} {
 					if out := ask(nickname); !strings.Contains(out, want) {
 						t.Errorf("no %q about %s: %s", want, nickname, out)
 					}
@@ -208,7 +225,10 @@ func TestRevocationIsKnownEverywhere(t *testing.T) {
 		name := fmt.Sprintf("round%d", n)
 		_, id, serial := e.issue(name)
 		ask := func() string {
-			return e.tool("openssl", "ocsp", "-issuer", e.issuer, "-CAfile", e.chain, "-no_nonce", "-serial", "0x"+serial, "-url", there+e.ocsp[strings.Index(e.ocsp, "/ocsp/"):])
+			return e.tool(
+				"openssl", "ocsp", "-issuer", e.issuer, "-CAfile", e.chain, "-no_nonce", "-serial", "0x"+serial, "-url",
+				there+e.ocsp[strings.Index(e.ocsp, "/ocsp/"):],
+			)
 		}
 		await(t, ask, ": good") // in the cache from here on
 		e.revoke(id)

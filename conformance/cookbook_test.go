@@ -22,11 +22,14 @@ func TestTheCookbook(t *testing.T) {
 	if err != nil || len(manifests) != 1 {
 		t.Fatalf("%v %v", manifests, err)
 	}
-	out, err := exec.CommandContext(t.Context(), "bash", filepath.Join(testbed.Root(), "docs", "cookbook", "issue.sh"), manifests[0]).CombinedOutput()
+	out, err := exec.CommandContext(
+		t.Context(), "bash", filepath.Join(testbed.Root(), "docs", "cookbook", "issue.sh"), manifests[0],
+	).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	if got, want := strings.TrimSpace(string(out)), "certificate.pem: OK\nOCSP: good\nrevoked: REVOKED\nOCSP: revoked\nCRL: certificate revoked"; got != want {
+	if got, want := strings.TrimSpace(string(out)), "certificate.pem: OK\nOCSP: good\nrevoked: REVOKED\nOCSP: revoked\nCRL: certificate "+
+		"revoked"; got != want {
 		t.Errorf("it said\n%s\nand not\n%s", got, want)
 	}
 }

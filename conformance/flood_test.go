@@ -70,7 +70,10 @@ func (f *flooder) one(ctx context.Context, n int) {
 	case 1:
 		send("POST", "http://"+f.raw+"/ocsp/"+f.at, "application/ocsp-request", []byte("garbage"))
 	case 2:
-		send("POST", f.secure+"/graphql", "application/json", []byte(`{"query": "{ a`+strconv.Itoa(n)+`: serviceInfo { version } `+strings.Repeat("x ", n%500)+`}"}`))
+		send(
+			"POST", f.secure+"/graphql", "application/json",
+			[]byte(`{"query": "{ a`+strconv.Itoa(n)+`: serviceInfo { version } `+strings.Repeat("x ", n%500)+`}"}`),
+		)
 	case 3:
 		send("POST", "http://"+f.raw+"/ocsp/"+f.at, "application/ocsp-request", f.padded(n))
 	case 4:
@@ -156,7 +159,13 @@ func TestFlood(t *testing.T) {
 	}
 	issue := func() (*x509.Certificate, error) {
 		var out testbed.Issued
-		if err := s.GraphQL(token, testbed.Issue, map[string]any{"i": map[string]any{"caId": caID, "profileId": "privatessl-tls-client-server", "csr": testbed.CSR("flood.example.com")}}, &out); err != nil {
+		if err := s.GraphQL(
+			token, testbed.Issue,
+			map[string]any{
+				"i": map[string]any{"caId": caID, "profileId": "privatessl-tls-client-server", "csr": testbed.CSR("flood.example.com")},
+			},
+			&out,
+		); err != nil {
 			return nil, err
 		}
 		return x509.ParseCertificate(der(t, out.IssueCertificate.Certificate.PEM))
@@ -196,7 +205,10 @@ func TestFlood(t *testing.T) {
 			return err
 		},
 		"issuance": func() error {
-			return s.GraphQL(token, testbed.Issue, map[string]any{"i": map[string]any{"caId": caID, "profileId": "privatessl-tls-client-server", "csr": csr}}, nil)
+			return s.GraphQL(
+				token, testbed.Issue,
+				map[string]any{"i": map[string]any{"caId": caID, "profileId": "privatessl-tls-client-server", "csr": csr}}, nil,
+			)
 		},
 	}
 	// rates runs the honest clients for a while, beside whatever goes on.
@@ -242,9 +254,16 @@ func TestFlood(t *testing.T) {
 	to := func(secure, raw string) func(string) *flooder {
 		return func(address string) *flooder {
 			dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
-			return &flooder{client: &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DialContext: dialer.DialContext, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}, // it is not the server that is tested here
+			// it is not the server that is tested here
+			return &flooder{
+				client: &http.Client{
+					Timeout:   10 * time.Second,
+					Transport: &http.Transport{DialContext: dialer.DialContext, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}},
+				},
 				dialer: dialer, secure: secure, raw: strings.TrimPrefix(raw, "http://"), at: at, sent: &sent,
-				directory: strings.TrimPrefix(s.Manifest.ACME[0].DirectoryURL, s.Manifest.BaseURL), padded: func(n int) []byte { return padded(question, padding[:1+n%len(padding)]) }}
+				directory: strings.TrimPrefix(s.Manifest.ACME[0].DirectoryURL, s.Manifest.BaseURL), padded: func(n int) []byte {
+					return padded(question, padding[:1+n%len(padding)])
+				}}
 		}
 	}
 	during := func(make func(string) *flooder, length time.Duration) map[string]float64 {

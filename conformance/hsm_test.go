@@ -125,7 +125,9 @@ func TestTokenStopsUnderLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	var known testbed.Issued
-	input := map[string]any{"i": map[string]any{"caId": caID, "profileId": "privatessl-tls-client-server", "csr": testbed.CSR("hsm.example.com")}}
+	input := map[string]any{
+		"i": map[string]any{"caId": caID, "profileId": "privatessl-tls-client-server", "csr": testbed.CSR("hsm.example.com")},
+	}
 	if err := s.GraphQL(token, testbed.Issue, input, &known); err != nil {
 		t.Fatal(err)
 	}
@@ -204,7 +206,9 @@ func TestTokenStopsUnderLoad(t *testing.T) {
 			received[serial] = true
 			mu.Unlock()
 			issued.Add(1)
-		case errors.As(err, &e) && e.Code == "UNAVAILABLE" && strings.Contains(e.Message, "the key of the certification authority cannot be used at the moment"):
+		case errors.As(err, &e) && e.Code == "UNAVAILABLE" && strings.Contains(
+			e.Message, "the key of the certification authority cannot be used at the moment",
+		):
 			refused.Add(1)
 			longest.Store(max(longest.Load(), int64(time.Since(begin)))) // of several at once any will do
 			time.Sleep(5 * time.Millisecond)
@@ -278,7 +282,10 @@ func TestTokenStopsUnderLoad(t *testing.T) {
 			t.Errorf("serial number %s is recorded %d times", serial, n)
 		}
 	}
-	t.Logf("%d certificates, %d refusals (the longest after %s), %d CRLs and OCSP answers", issued.Load(), refused.Load(), time.Duration(longest.Load()).Round(time.Millisecond), served.Load())
+	t.Logf(
+		"%d certificates, %d refusals (the longest after %s), %d CRLs and OCSP answers", issued.Load(), refused.Load(),
+		time.Duration(longest.Load()).Round(time.Millisecond), served.Load(),
+	)
 	if err := s.Stop(); err != nil {
 		t.Error(err)
 	}

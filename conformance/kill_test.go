@@ -48,7 +48,11 @@ func TestKill(t *testing.T) {
 						default:
 						}
 						var out testbed.Issued
-						err := s.GraphQL(token, testbed.Issue, map[string]any{"i": map[string]any{"caId": caID, "profileId": "privatessl-tls-client-server", "csr": csr}}, &out)
+						err := s.GraphQL(
+							token, testbed.Issue,
+							map[string]any{"i": map[string]any{"caId": caID, "profileId": "privatessl-tls-client-server", "csr": csr}},
+							&out,
+						)
 						if err != nil {
 							continue // the server is gone, or going
 						}
@@ -60,7 +64,10 @@ func TestKill(t *testing.T) {
 						received[c.SerialNumber] = c.PEM
 						mu.Unlock()
 						if worker == 0 && i%5 == 0 {
-							_ = s.GraphQL(token, `mutation($i: RevokeCertificateInput!) { revokeCertificate(input: $i) { certificate { id } } }`, map[string]any{"i": map[string]any{"certificateId": c.ID, "reason": "SUPERSEDED"}}, nil)
+							_ = s.GraphQL(
+								token, `mutation($i: RevokeCertificateInput!) { revokeCertificate(input: $i) { certificate { id } } }`,
+								map[string]any{"i": map[string]any{"certificateId": c.ID, "reason": "SUPERSEDED"}}, nil,
+							)
 						}
 					}
 				})
@@ -99,14 +106,19 @@ func TestKill(t *testing.T) {
 				Counts struct{ IssuedCertificates int }
 			}
 		}
-		if err := s.GraphQL(token, `query($p: ID!) { partition(id: $p) { counts { issuedCertificates } } }`, map[string]any{"p": partition}, &audit); err != nil {
+		if err := s.GraphQL(
+			token, `query($p: ID!) { partition(id: $p) { counts { issuedCertificates } } }`, map[string]any{"p": partition}, &audit,
+		); err != nil {
 			t.Fatal(err)
 		}
 		intact, events, err := s.AuditLog(token, partition)
 		if err != nil || !intact {
 			t.Error("the audit chain is broken")
 		}
-		t.Logf("%d kills, %d certificates received, %d recorded, %d audit events, CRL number %d", kills, len(received), len(recorded), events, lastNumber)
+		t.Logf(
+			"%d kills, %d certificates received, %d recorded, %d audit events, CRL number %d", kills, len(received), len(recorded), events,
+			lastNumber,
+		)
 		if err := s.Stop(); err != nil {
 			t.Error(err)
 		}
@@ -116,7 +128,13 @@ func TestKill(t *testing.T) {
 // unlimited lifts quota and rate of the demo's subscription, as its operator would.
 func unlimited(t *testing.T, s *testbed.Server) {
 	t.Helper()
-	if err := s.Operate(fmt.Sprintf(`mutation { updateSubscription(input: {subscriptionId: %q, tier: UNLIMITED, purchasedCertificates: 10000000}) { subscription { id } } }`, s.Manifest.Subscription.ID)); err != nil {
+	if err := s.Operate(
+		fmt.Sprintf(
+			`mutation { updateSubscription(input: {subscriptionId: %q, tier: UNLIMITED, purchasedCertificates: 10000000}) { subscription {
+				id } } }`,
+			s.Manifest.Subscription.ID,
+		),
+	); err != nil {
 		t.Fatal(err)
 	}
 	time.Sleep(2100 * time.Millisecond) // servers may know a tier for two seconds
@@ -129,7 +147,10 @@ func crlNumber(t *testing.T, s *testbed.Server, token, partition string) int64 {
 			CertificationAuthority struct{ CRL struct{ Number int64 } }
 		}
 	}
-	if err := s.GraphQL(token, `query($p: ID!) { partition(id: $p) { certificationAuthority(identifier: "issuing-1") { crl { number } } } }`, map[string]any{"p": partition}, &out); err != nil {
+	if err := s.GraphQL(
+		token, `query($p: ID!) { partition(id: $p) { certificationAuthority(identifier: "issuing-1") { crl { number } } } }`,
+		map[string]any{"p": partition}, &out,
+	); err != nil {
 		t.Fatal(err)
 	}
 	return out.Partition.CertificationAuthority.CRL.Number
@@ -151,7 +172,12 @@ func allCertificates(t *testing.T, s *testbed.Server, token, partition string) m
 				}
 			}
 		}
-		if err := s.GraphQL(token, `query($p: ID!, $a: String) { partition(id: $p) { certificates(first: 500, after: $a) { pageInfo { hasNextPage endCursor } nodes { serialNumber } } } }`, map[string]any{"p": partition, "a": after}, &out); err != nil {
+		if err := s.GraphQL(
+			token,
+			`query($p: ID!, $a: String) { partition(id: $p) { certificates(first: 500, after: $a) { pageInfo { hasNextPage endCursor } nodes
+				{ serialNumber } } } }`,
+			map[string]any{"p": partition, "a": after}, &out,
+		); err != nil {
 			t.Fatal(err)
 		}
 		for _, n := range out.Partition.Certificates.Nodes {

@@ -26,7 +26,13 @@ func TestRestoreDrill(t *testing.T) {
 			t.Fatal(err)
 		}
 		var out testbed.Issued
-		if err := s.GraphQL(s.Manifest.GraphQL.Token, testbed.Issue, map[string]any{"i": map[string]any{"caId": id, "profileId": "privatessl-tls-client-server", "csr": testbed.CSR("drill.example.com")}}, &out); err != nil {
+		if err := s.GraphQL(
+			s.Manifest.GraphQL.Token, testbed.Issue,
+			map[string]any{
+				"i": map[string]any{"caId": id, "profileId": "privatessl-tls-client-server", "csr": testbed.CSR("drill.example.com")},
+			},
+			&out,
+		); err != nil {
 			t.Fatal(err)
 		}
 		c, err := x509.ParseCertificate(der(t, out.IssueCertificate.Certificate.PEM))
@@ -86,10 +92,14 @@ func TestRestoreDrill(t *testing.T) {
 		t.Fatal(err)
 	}
 	share := func(n string) string { return filepath.Join(safe, "shares", "share-"+n+"-of-3.txt") }
-	if out, err := testbed.Run("keys", "restore", "--data", fresh, "--in", backup, "--share", share("2")); err == nil || !strings.Contains(out, "2 different shares are needed") {
+	if out, err := testbed.Run(
+		"keys", "restore", "--data", fresh, "--in", backup, "--share", share("2"),
+	); err == nil || !strings.Contains(out, "2 different shares are needed") {
 		t.Errorf("one share: %v %s", err, out)
 	}
-	if out, err := testbed.Run("keys", "restore", "--data", fresh, "--in", backup, "--share", share("1"), "--share", share("3")); err != nil {
+	if out, err := testbed.Run(
+		"keys", "restore", "--data", fresh, "--in", backup, "--share", share("1"), "--share", share("3"),
+	); err != nil {
 		t.Fatal(out)
 	}
 	again := start(t, "serve", fresh, "", "--keystore", "file:"+filepath.Join(fresh, "keys"))
@@ -120,7 +130,9 @@ func TestTheServersOwnRootSurvives(t *testing.T) {
 		t.Fatal(err)
 	}
 	backup := filepath.Join(safe, "backup")
-	out, err := testbed.Run("keys", "backup", "--data", data, "--keystore", elsewhere(data), "--out", backup, "--share-dir", filepath.Join(safe, "shares"))
+	out, err := testbed.Run(
+		"keys", "backup", "--data", data, "--keystore", elsewhere(data), "--out", backup, "--share-dir", filepath.Join(safe, "shares"),
+	)
 	if err != nil || !strings.Contains(out, "TLS root is in it too") {
 		t.Fatalf("%v %s", err, out)
 	}
@@ -128,7 +140,10 @@ func TestTheServersOwnRootSurvives(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	restore := []string{"keys", "restore", "--data", fresh, "--keystore", elsewhere(fresh), "--in", backup, "--share", filepath.Join(safe, "shares", "share-1-of-3.txt"), "--share", filepath.Join(safe, "shares", "share-2-of-3.txt")}
+	restore := []string{
+		"keys", "restore", "--data", fresh, "--keystore", elsewhere(fresh), "--in", backup, "--share",
+		filepath.Join(safe, "shares", "share-1-of-3.txt"), "--share", filepath.Join(safe, "shares", "share-2-of-3.txt"),
+	}
 	for _, says := range []string{"TLS root is back", "has a TLS root already"} {
 		if out, err := testbed.Run(restore...); err != nil || !strings.Contains(out, says) {
 			t.Fatalf("%v %s", err, out)

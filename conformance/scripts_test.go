@@ -93,7 +93,8 @@ func TestBreakingChangesAreFound(t *testing.T) {
 		t.Errorf("a field more: %v %s", err, out)
 	}
 	for what, change := range map[string][]string{
-		"a field is gone": {", b: E", ""}, "another type": {"): Int", "): String"}, "a required argument": {"x: Int", "x: Int!"}, "a value is gone": {" TWO", ""},
+		"a field is gone": {", b: E", ""}, "another type": {"): Int", "): String"}, "a required argument": {"x: Int", "x: Int!"},
+		"a value is gone": {" TWO", ""},
 	} {
 		if out, err := check(strings.Replace(before, change[0], change[1], 1)); err == nil || !strings.Contains(out, "breaks clients") {
 			t.Errorf("%s: %v %s", what, err, out)

@@ -42,7 +42,10 @@ func TestNoPrivateKeyAtRest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	traces := tracesOf(t, s, cas, filepath.Join(data, "keys"), func(sealed, additional []byte) ([]byte, error) { return kek.Unseal("key store", sealed, additional) })
+	traces := tracesOf(
+		t, s, cas, filepath.Join(data, "keys"),
+		func(sealed, additional []byte) ([]byte, error) { return kek.Unseal("key store", sealed, additional) },
+	)
 	if err := s.Stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -87,9 +90,17 @@ func createKept(t *testing.T, s *testbed.Server, labels []string) map[string]str
 		var out struct {
 			CreateCertificationAuthority struct{ CertificationAuthority struct{ ID string } }
 		}
-		input := map[string]any{"partitionId": s.Manifest.Partition.ID, "type": "ISSUING", "identifier": fmt.Sprintf("kept-%d", n), "friendlyName": label, "parentId": root, "signingAlgorithm": label,
-			"subject": fmt.Sprintf("CN=Kept %d", n), "crlEnabled": true, "ocspEnabled": true, "profileIds": []string{"privatessl-tls-server"}}
-		if err := s.GraphQL(token, `mutation($i: CreateCertificationAuthorityInput!) { createCertificationAuthority(input: $i) { ... on CertificationAuthorityPayload { certificationAuthority { id } } } }`, map[string]any{"i": input}, &out); err != nil {
+		input := map[string]any{
+			"partitionId": s.Manifest.Partition.ID, "type": "ISSUING", "identifier": fmt.Sprintf("kept-%d", n), "friendlyName": label,
+			"parentId": root, "signingAlgorithm": label,
+			"subject": fmt.Sprintf("CN=Kept %d", n), "crlEnabled": true, "ocspEnabled": true,
+			"profileIds": []string{"privatessl-tls-server"}}
+		if err := s.GraphQL(
+			token,
+			`mutation($i: CreateCertificationAuthorityInput!) { createCertificationAuthority(input: $i) { ... on
+				CertificationAuthorityPayload { certificationAuthority { id } } } }`,
+			map[string]any{"i": input}, &out,
+		); err != nil {
 			t.Fatal(err)
 		}
 		cas[label] = out.CreateCertificationAuthority.CertificationAuthority.ID
@@ -104,7 +115,11 @@ func createKept(t *testing.T, s *testbed.Server, labels []string) map[string]str
 func signWith(t *testing.T, s *testbed.Server, cas map[string]string) {
 	t.Helper()
 	for label, id := range cas {
-		if err := s.GraphQL(s.Manifest.GraphQL.Token, testbed.Issue, map[string]any{"i": map[string]any{"caId": id, "profileId": "privatessl-tls-server", "csr": testbed.CSR("kept.example.com")}}, nil); err != nil {
+		if err := s.GraphQL(
+			s.Manifest.GraphQL.Token, testbed.Issue,
+			map[string]any{"i": map[string]any{"caId": id, "profileId": "privatessl-tls-server", "csr": testbed.CSR("kept.example.com")}},
+			nil,
+		); err != nil {
 			t.Fatalf("%s: %v", label, err)
 		}
 	}
@@ -117,12 +132,20 @@ func browse(t *testing.T, s *testbed.Server) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, query := range []string{`certificationAuthorities { nodes { id status certificatePem crl { number } } }`, `certificates(first: 50) { nodes { serialNumber pem } }`} {
-		if err := owner.GraphQL(`query($p: ID!) { partition(id: $p) { `+query+` } }`, map[string]any{"p": s.Manifest.Partition.ID}, nil); err != nil {
+	for _, query := range []string{
+		`certificationAuthorities { nodes { id status certificatePem crl { number } } }`,
+		`certificates(first: 50) { nodes { serialNumber pem } }`,
+	} {
+		if err := owner.GraphQL(
+			`query($p: ID!) { partition(id: $p) { `+query+` } }`, map[string]any{"p": s.Manifest.Partition.ID}, nil,
+		); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := owner.GraphQL(`mutation($p: ID!) { verifyAuditLog(input: {partitionId: $p}) { verification { intact } } }`, map[string]any{"p": s.Manifest.Partition.ID}, nil); err != nil {
+	if err := owner.GraphQL(
+		`mutation($p: ID!) { verifyAuditLog(input: {partitionId: $p}) { verification { intact } } }`,
+		map[string]any{"p": s.Manifest.Partition.ID}, nil,
+	); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -164,7 +187,9 @@ func (f traces) in(content []byte) []string {
 }
 
 // tracesOf opens the key files of CAs.
-func tracesOf(t *testing.T, s *testbed.Server, cas map[string]string, dir string, unseal func(sealed, additional []byte) ([]byte, error)) traces {
+func tracesOf(
+	t *testing.T, s *testbed.Server, cas map[string]string, dir string, unseal func(sealed, additional []byte) ([]byte, error),
+) traces {
 	t.Helper()
 	all := traces{}
 	for label, id := range cas {

@@ -32,7 +32,12 @@ func TestTwoServers(t *testing.T) {
 	}
 	operate := func(change string) {
 		t.Helper()
-		if err := operator.GraphQL(fmt.Sprintf(`mutation { updateSubscription(input: {subscriptionId: %q, %s}) { subscription { id } } }`, m.Subscription.ID, change), nil, nil); err != nil {
+		if err := operator.GraphQL(
+			fmt.Sprintf(
+				`mutation { updateSubscription(input: {subscriptionId: %q, %s}) { subscription { id } } }`, m.Subscription.ID, change,
+			),
+			nil, nil,
+		); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(2100 * time.Millisecond) // servers may know a tier for two seconds
@@ -45,7 +50,10 @@ func TestTwoServers(t *testing.T) {
 		for range 16 {
 			wg.Go(func() {
 				for i := range work {
-					err := servers[i%2].GraphQL(token, testbed.Issue, map[string]any{"i": map[string]any{"caId": caID, "profileId": "privatessl-tls-client-server", "csr": csr}}, nil)
+					err := servers[i%2].GraphQL(
+						token, testbed.Issue,
+						map[string]any{"i": map[string]any{"caId": caID, "profileId": "privatessl-tls-client-server", "csr": csr}}, nil,
+					)
 					code := "issued"
 					var e *testbed.Error
 					if errors.As(err, &e) {
@@ -72,7 +80,9 @@ func TestTwoServers(t *testing.T) {
 				Counts struct{ IssuedCertificates int }
 			}
 		}
-		if err := first.GraphQL(token, `query($p: ID!) { partition(id: $p) { counts { issuedCertificates } } }`, map[string]any{"p": partition}, &out); err != nil {
+		if err := first.GraphQL(
+			token, `query($p: ID!) { partition(id: $p) { counts { issuedCertificates } } }`, map[string]any{"p": partition}, &out,
+		); err != nil {
 			t.Fatal(err)
 		}
 		return out.Partition.Counts.IssuedCertificates
@@ -111,7 +121,8 @@ func TestTwoServers(t *testing.T) {
 				}
 			}
 		}
-		query := `query($p: ID!, $ca: ID!) { partition(id: $p) { auditEvents(first: 100, filter: {action: "crl.publish", objectId: $ca}) { nodes { time details } } } }`
+		query := `query($p: ID!, $ca: ID!) { partition(id: $p) { auditEvents(first: 100, filter: {action: "crl.publish", objectId: $ca}) {
+			nodes { time details } } } }`
 		root, err := first.CA(token, partition, "root-1")
 		if err != nil {
 			t.Fatal(err)

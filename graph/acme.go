@@ -18,8 +18,10 @@ func acmeSettings(c *protocolconfig.Configuration) (*model.AcmeSettings, error) 
 	if err != nil {
 		return nil, err
 	}
-	out := &model.AcmeSettings{Challenges: s.Offered(), OrdersPerHour: s.Orders(), FailuresPerHour: s.Failures(), OrderHours: int(s.OrderLife().Hours()),
-		AuthorizationHours: int(s.AuthorizationLife().Hours()), RenewalPollMinutes: int(s.RenewalPoll().Minutes()), Attestation: []*model.AcmeAttestation{}}
+	out := &model.AcmeSettings{
+		Challenges: s.Offered(), OrdersPerHour: s.Orders(), FailuresPerHour: s.Failures(), OrderHours: int(s.OrderLife().Hours()),
+		AuthorizationHours: int(s.AuthorizationLife().Hours()), RenewalPollMinutes: int(s.RenewalPoll().Minutes()),
+		Attestation: []*model.AcmeAttestation{}}
 	for _, f := range attestation.Formats() {
 		if roots, ok := s.Attestation[f]; ok {
 			out.Attestation = append(out.Attestation, &model.AcmeAttestation{Format: string(f), Roots: roots})
@@ -32,7 +34,10 @@ func changeACME(s *acme.Settings, in model.UpdateAcmeSettingsInput) {
 	if in.Challenges != nil {
 		s.Challenges = slices.Clone(in.Challenges)
 	}
-	for to, from := range map[*int]*int{&s.OrdersPerHour: in.OrdersPerHour, &s.FailuresPerHour: in.FailuresPerHour, &s.OrderHours: in.OrderHours, &s.AuthorizationHours: in.AuthorizationHours, &s.RenewalPollMinutes: in.RenewalPollMinutes} {
+	for to, from := range map[*int]*int{
+		&s.OrdersPerHour: in.OrdersPerHour, &s.FailuresPerHour: in.FailuresPerHour, &s.OrderHours: in.OrderHours,
+		&s.AuthorizationHours: in.AuthorizationHours, &s.RenewalPollMinutes: in.RenewalPollMinutes,
+	} {
 		if from != nil {
 			*to = *from
 		}
@@ -46,8 +51,10 @@ func changeACME(s *acme.Settings, in model.UpdateAcmeSettingsInput) {
 }
 
 func renewalSelection(in *model.RenewalSelectionInput) acme.Selection {
-	return acme.Selection{ConfigurationID: value(in.ConfigurationID), CAID: value(in.CaID), ProfileID: value(in.ProfileID), KeyType: value(in.KeyType), SignatureAlgorithm: value(in.SignatureAlgorithm),
-		IssuedFrom: in.IssuedFrom, IssuedUntil: in.IssuedUntil, ExpiresFrom: in.ExpiresFrom, ExpiresUntil: in.ExpiresUntil}
+	return acme.Selection{
+		ConfigurationID: value(in.ConfigurationID), CAID: value(in.CaID), ProfileID: value(in.ProfileID), KeyType: value(in.KeyType),
+		SignatureAlgorithm: value(in.SignatureAlgorithm),
+		IssuedFrom:         in.IssuedFrom, IssuedUntil: in.IssuedUntil, ExpiresFrom: in.ExpiresFrom, ExpiresUntil: in.ExpiresUntil}
 }
 
 func campaignPayload(c *acme.Campaign, err error) (*model.RenewalCampaignPayload, error) {

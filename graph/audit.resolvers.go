@@ -36,10 +36,16 @@ func (r *mutationResolver) VerifyAuditLog(ctx context.Context, input model.Verif
 	if v.Alarm != nil {
 		alarm = &v.Alarm.Reason
 	}
-	return &model.VerifyAuditLogPayload{Verification: &model.AuditVerification{Intact: v.Intact(), Alarm: alarm, Events: v.Events, BrokenAt: nonZero(v.BrokenAt), HeadHash: hex.EncodeToString(v.HeadHash)}}, nil
+	return &model.VerifyAuditLogPayload{
+		Verification: &model.AuditVerification{
+			Intact: v.Intact(), Alarm: alarm, Events: v.Events, BrokenAt: nonZero(v.BrokenAt), HeadHash: hex.EncodeToString(v.HeadHash),
+		},
+	}, nil
 }
 
-func (r *partitionResolver) AuditEvents(ctx context.Context, obj *tenant.Partition, first int, after *string, filter *model.AuditFilter) (*model.AuditEventConnection, error) {
+func (r *partitionResolver) AuditEvents(
+	ctx context.Context, obj *tenant.Partition, first int, after *string, filter *model.AuditFilter,
+) (*model.AuditEventConnection, error) {
 	return r.auditEvents(ctx, obj.ID, auditFilter(filter), first, after)
 }
 

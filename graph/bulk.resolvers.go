@@ -63,9 +63,12 @@ func (r *bulkOperationResolver) ResultPath(ctx context.Context, obj *bulk.Operat
 	return "/export/" + obj.PartitionID + "/bulk/" + obj.ID, nil
 }
 
-func (r *mutationResolver) PrepareBulkRevocation(ctx context.Context, input model.PrepareBulkRevocationInput) (*model.BulkOperationPayload, error) {
+func (r *mutationResolver) PrepareBulkRevocation(
+	ctx context.Context, input model.PrepareBulkRevocationInput,
+) (*model.BulkOperationPayload, error) {
 	which := input.Selection
-	in := bulk.RevocationInput{PartitionID: input.PartitionID, Name: value(input.Name), Reason: reasonCode(input.Reason), InvalidityDate: input.InvalidityDate,
+	in := bulk.RevocationInput{
+		PartitionID: input.PartitionID, Name: value(input.Name), Reason: reasonCode(input.Reason), InvalidityDate: input.InvalidityDate,
 		UploadID: value(which.UploadID), Few: which.SerialNumbers, Keys: which.Keys}
 	if which.Filter != nil {
 		in.Filter = new(certificateFilter(which.Filter))
@@ -73,8 +76,18 @@ func (r *mutationResolver) PrepareBulkRevocation(ctx context.Context, input mode
 	return bulkPayload(r.Bulk.PrepareRevocation(ctx, in))
 }
 
-func (r *mutationResolver) PrepareBulkIssuance(ctx context.Context, input model.PrepareBulkIssuanceInput) (*model.BulkOperationPayload, error) {
-	return bulkPayload(r.Bulk.PrepareIssuance(ctx, bulk.IssuanceInput{PartitionID: input.PartitionID, Name: value(input.Name), CAID: input.CaID, ProfileID: input.ProfileID, UploadID: input.UploadID}))
+func (r *mutationResolver) PrepareBulkIssuance(
+	ctx context.Context, input model.PrepareBulkIssuanceInput,
+) (*model.BulkOperationPayload, error) {
+	return bulkPayload(
+		r.Bulk.PrepareIssuance(
+			ctx,
+			bulk.IssuanceInput{
+				PartitionID: input.PartitionID, Name: value(input.Name), CAID: input.CaID, ProfileID: input.ProfileID,
+				UploadID: input.UploadID,
+			},
+		),
+	)
 }
 
 func (r *mutationResolver) StartBulk(ctx context.Context, input model.StartBulkInput) (model.BulkOperationResult, error) {
@@ -85,7 +98,9 @@ func (r *mutationResolver) CancelBulk(ctx context.Context, input model.CancelBul
 	return bulkPayload(r.Bulk.Cancel(ctx, input.ID))
 }
 
-func (r *partitionResolver) BulkOperations(ctx context.Context, obj *tenant.Partition, first int, after *string) (*model.BulkOperationConnection, error) {
+func (r *partitionResolver) BulkOperations(
+	ctx context.Context, obj *tenant.Partition, first int, after *string,
+) (*model.BulkOperationConnection, error) {
 	request, err := page.New(first, after)
 	if err != nil {
 		return nil, err

@@ -75,7 +75,8 @@ func (r *mutationResolver) IssueCertificate(ctx context.Context, input model.Iss
 
 func (r *mutationResolver) IssuePkcs12(ctx context.Context, input model.IssuePkcs12Input) (*model.IssuePkcs12Payload, error) {
 	issued, err := r.Enrollment.IssuePKCS12(ctx, enrollment.PKCS12Request{
-		Request: intake.Text{CAID: input.CaID, ProfileID: input.ProfileID, Subject: &input.Subject, SANs: alternativeNames(input.SubjectAlternativeNames),
+		Request: intake.Text{
+			CAID: input.CaID, ProfileID: input.ProfileID, Subject: &input.Subject, SANs: alternativeNames(input.SubjectAlternativeNames),
 			NotAfter: input.NotAfter, EndEntity: value(input.EndEntity)}.WithoutKey(),
 		Password: input.Password, KeyType: input.KeyType, Legacy: input.Legacy, FriendlyName: value(input.FriendlyName),
 	})
@@ -86,7 +87,10 @@ func (r *mutationResolver) IssuePkcs12(ctx context.Context, input model.IssuePkc
 	if warning := enrollment.PasswordWarning(input.Password); warning != "" {
 		warnings = append(warnings, warning)
 	}
-	return &model.IssuePkcs12Payload{Certificate: issued.Certificate, Warnings: warnings, Decisions: pointers(issued.Decisions), Pkcs12: base64.StdEncoding.EncodeToString(issued.PKCS12)}, nil
+	return &model.IssuePkcs12Payload{
+		Certificate: issued.Certificate, Warnings: warnings, Decisions: pointers(issued.Decisions),
+		Pkcs12: base64.StdEncoding.EncodeToString(issued.PKCS12),
+	}, nil
 }
 
 func (r *mutationResolver) RevokeCertificate(ctx context.Context, input model.RevokeCertificateInput) (*model.CertificatePayload, error) {
@@ -97,11 +101,15 @@ func (r *mutationResolver) SuspendCertificate(ctx context.Context, input model.S
 	return certificatePayload(r.Certificates.Suspend(ctx, input.CertificateID, input.Until))
 }
 
-func (r *mutationResolver) UnsuspendCertificate(ctx context.Context, input model.UnsuspendCertificateInput) (*model.CertificatePayload, error) {
+func (r *mutationResolver) UnsuspendCertificate(
+	ctx context.Context, input model.UnsuspendCertificateInput,
+) (*model.CertificatePayload, error) {
 	return certificatePayload(r.Certificates.Unsuspend(ctx, input.CertificateID))
 }
 
-func (r *partitionResolver) Certificates(ctx context.Context, obj *tenant.Partition, first int, after *string, filter *model.CertificateFilter, sort certificate.Sort) (*model.CertificateConnection, error) {
+func (r *partitionResolver) Certificates(
+	ctx context.Context, obj *tenant.Partition, first int, after *string, filter *model.CertificateFilter, sort certificate.Sort,
+) (*model.CertificateConnection, error) {
 	return r.certificates(ctx, obj.ID, certificateFilter(filter), sort, first, after)
 }
 

@@ -59,7 +59,9 @@ func complexities(c *generated.ComplexityRoot) {
 	c.ProtocolConfiguration.Problem = func(below int) int { return 3 + below }
 	c.ProtocolConfiguration.Offerings = func(below int) int { return costOf(5, below) } // most have one or two
 	c.ProtocolOffering.Problem = func(below int) int { return 3 + below }
-	c.ProtocolConfiguration.EndEntities = func(below, first int, _ *string, _ *string, _ *endentity.Status) int { return pageCost(below, first) }
+	c.ProtocolConfiguration.EndEntities = func(below, first int, _ *string, _ *string, _ *endentity.Status) int {
+		return pageCost(below, first)
+	}
 	c.ProtocolConfiguration.Events = c.Partition.AuditEvents
 	c.ProtocolConfiguration.Certificates = c.Partition.Certificates
 	c.AcmeConfiguration.ExternalKeys, c.AcmeConfiguration.Accounts, c.AcmeConfiguration.Orders = plain, plain, plain

@@ -103,18 +103,26 @@ func auditFilter(f *model.AuditFilter) audit.Filter {
 	if f == nil {
 		return audit.Filter{}
 	}
-	return audit.Filter{Search: value(f.Search), Action: value(f.Action), Result: value(f.Result), ObjectID: value(f.ObjectID), ConfigurationID: value(f.ProtocolConfigurationID), From: value(f.From), To: value(f.To)}
+	return audit.Filter{
+		Search: value(f.Search), Action: value(f.Action), Result: value(f.Result), ObjectID: value(f.ObjectID),
+		ConfigurationID: value(f.ProtocolConfigurationID), From: value(f.From), To: value(f.To),
+	}
 }
 
 func certificateFilter(f *model.CertificateFilter) certificate.Filter {
 	if f == nil {
 		return certificate.Filter{}
 	}
-	return certificate.Filter{Search: value(f.Search), Status: f.Status, CAID: value(f.CaID), ProfileID: value(f.ProfileID), ExpiresWithinDays: f.ExpiresWithinDays,
-		Expired: f.Expired, EndEntityID: value(f.EndEntityID), ConfigurationID: value(f.ProtocolConfigurationID), LeaveOutSigners: !f.IncludeOcspSigners}
+	return certificate.Filter{
+		Search: value(f.Search), Status: f.Status, CAID: value(f.CaID), ProfileID: value(f.ProfileID),
+		ExpiresWithinDays: f.ExpiresWithinDays,
+		Expired:           f.Expired, EndEntityID: value(f.EndEntityID), ConfigurationID: value(f.ProtocolConfigurationID),
+		LeaveOutSigners: !f.IncludeOcspSigners}
 }
 
-func (r *Resolver) certificates(ctx context.Context, partitionID string, f certificate.Filter, sort certificate.Sort, first int, after *string) (*model.CertificateConnection, error) {
+func (r *Resolver) certificates(
+	ctx context.Context, partitionID string, f certificate.Filter, sort certificate.Sort, first int, after *string,
+) (*model.CertificateConnection, error) {
 	request, err := page.New(first, after)
 	if err != nil {
 		return nil, err
@@ -139,7 +147,9 @@ func (r *Resolver) certificates(ctx context.Context, partitionID string, f certi
 		}}}, nil
 }
 
-func (r *Resolver) endEntities(ctx context.Context, partitionID string, f endentity.Filter, first int, after *string) (*model.EndEntityConnection, error) {
+func (r *Resolver) endEntities(
+	ctx context.Context, partitionID string, f endentity.Filter, first int, after *string,
+) (*model.EndEntityConnection, error) {
 	request, err := page.New(first, after)
 	if err != nil {
 		return nil, err
@@ -151,7 +161,9 @@ func (r *Resolver) endEntities(ctx context.Context, partitionID string, f endent
 	return &model.EndEntityConnection{Nodes: p.Nodes, PageInfo: pageInfo(p), TotalCount: p.Total}, nil
 }
 
-func (r *Resolver) auditEvents(ctx context.Context, partitionID string, f audit.Filter, first int, after *string) (*model.AuditEventConnection, error) {
+func (r *Resolver) auditEvents(
+	ctx context.Context, partitionID string, f audit.Filter, first int, after *string,
+) (*model.AuditEventConnection, error) {
 	request, err := page.New(first, after)
 	if err != nil {
 		return nil, err
@@ -226,10 +238,15 @@ func details(der []byte) (*model.CertificateDetails, error) {
 		return nil, err
 	}
 	out := &model.CertificateDetails{
-		SerialNumber: d.SerialNumber, Fingerprint: d.Fingerprint, Issuer: nameText(d.Issuer), Subject: nameText(d.Subject), NotBefore: d.NotBefore, NotAfter: d.NotAfter,
-		PublicKeyType: d.PublicKeyType, SignatureAlgorithm: d.SignatureAlgorithm, SubjectAlternativeNames: []*model.SubjectAlternativeName{}, IsCa: d.IsCA, PathLength: d.PathLength,
-		KeyUsages: list(d.KeyUsages), ExtendedKeyUsages: []*model.UsageName{}, AuthorityInfoAccessOcsp: list(d.OCSPURLs), AuthorityInfoAccessCaIssuers: list(d.CAIssuersURLs),
-		AuthorityKeyIdentifier: when(d.AuthorityKeyID != "", d.AuthorityKeyID), SubjectKeyIdentifier: when(d.SubjectKeyID != "", d.SubjectKeyID),
+		SerialNumber: d.SerialNumber, Fingerprint: d.Fingerprint, Issuer: nameText(d.Issuer), Subject: nameText(d.Subject),
+		NotBefore: d.NotBefore, NotAfter: d.NotAfter,
+		PublicKeyType: d.PublicKeyType, SignatureAlgorithm: d.SignatureAlgorithm,
+		SubjectAlternativeNames: []*model.SubjectAlternativeName{}, IsCa: d.IsCA, PathLength: d.PathLength,
+		KeyUsages: list(d.KeyUsages), ExtendedKeyUsages: []*model.UsageName{}, AuthorityInfoAccessOcsp: list(d.OCSPURLs),
+		AuthorityInfoAccessCaIssuers: list(d.CAIssuersURLs),
+		AuthorityKeyIdentifier: when(
+			d.AuthorityKeyID != "", d.AuthorityKeyID,
+		), SubjectKeyIdentifier: when(d.SubjectKeyID != "", d.SubjectKeyID),
 		CrlDistributionPoints: list(d.CRLURLs), CertificatePolicies: list(d.Policies),
 	}
 	for _, oid := range d.ExtendedKeyUsages {
@@ -329,9 +346,14 @@ func creation(c *ca.CertificationAuthority) *model.CaCreation {
 }
 
 func (r *Resolver) crlDetails(c *ca.CertificationAuthority, l *status.CRL) *model.CrlDetails {
-	d := &model.CrlDetails{Number: l.Number, Entries: int(l.Entries), Bytes: int(l.Bytes), ThisUpdate: l.ThisUpdate, NextUpdate: l.NextUpdate, URL: r.CAs.URLs.CRL(c), LimitBytes: int(r.Status.Limit())}
+	d := &model.CrlDetails{
+		Number: l.Number, Entries: int(l.Entries), Bytes: int(l.Bytes), ThisUpdate: l.ThisUpdate, NextUpdate: l.NextUpdate,
+		URL: r.CAs.URLs.CRL(c), LimitBytes: int(r.Status.Limit()),
+	}
 	if c.CRLAlarm != "" && c.CRLAlarmAt != nil {
-		d.Alarm = &model.CrlAlarm{Reason: c.CRLAlarm, Since: *c.CRLAlarmAt, Kind: status.AlarmOf(c), Acceptable: status.AlarmOf(c) != status.KeyAway}
+		d.Alarm = &model.CrlAlarm{
+			Reason: c.CRLAlarm, Since: *c.CRLAlarmAt, Kind: status.AlarmOf(c), Acceptable: status.AlarmOf(c) != status.KeyAway,
+		}
 	}
 	if r.Status.Large(l.Bytes) {
 		d.Warning = new("The list has reached three quarters of the size that clients and proxies accept. ")
@@ -339,7 +361,8 @@ func (r *Resolver) crlDetails(c *ca.CertificationAuthority, l *status.CRL) *mode
 		case c.CRLShards == 0 && !c.CRLAutoShard:
 			*d.Warning += "Spread new certificates over shards."
 		case c.CRLComplete:
-			*d.Warning += "New certificates go to shards; it goes on growing as long as it names all that is revoked. Leave to it only the certificates that carry its address, once all your clients understand issuing distribution points."
+			*d.Warning += "New certificates go to shards; it goes on growing as long as it names all that is revoked. Leave to it only " +
+				"the certificates that carry its address, once all your clients understand issuing distribution points."
 		default:
 			*d.Warning += "New certificates go to shards: it grows no more."
 		}
@@ -348,8 +371,10 @@ func (r *Resolver) crlDetails(c *ca.CertificationAuthority, l *status.CRL) *mode
 }
 
 func crlList(r *Resolver, c *ca.CertificationAuthority, l *status.CRL) *model.CrlList {
-	out := &model.CrlList{Shard: int(l.Shard), Number: l.Number, Entries: int(l.Entries), Bytes: int(l.Bytes), ThisUpdate: l.ThisUpdate, NextUpdate: l.NextUpdate,
-		URL: r.CAs.URLs.CRLShard(c, l.Shard, l.Delta()), Open: c.CarriesShard(l.Shard)}
+	out := &model.CrlList{
+		Shard: int(l.Shard), Number: l.Number, Entries: int(l.Entries), Bytes: int(l.Bytes), ThisUpdate: l.ThisUpdate,
+		NextUpdate: l.NextUpdate,
+		URL:        r.CAs.URLs.CRLShard(c, l.Shard, l.Delta()), Open: c.CarriesShard(l.Shard)}
 	if l.Delta() {
 		out.BaseNumber = &l.BaseNumber
 	}
@@ -357,7 +382,8 @@ func crlList(r *Resolver, c *ca.CertificationAuthority, l *status.CRL) *model.Cr
 }
 
 func csrRequest(in model.IssueCertificateInput) (intake.Text, error) {
-	r := intake.Text{CAID: in.CaID, ProfileID: in.ProfileID, CSR: in.Csr, Subject: in.Subject, SANs: alternativeNames(in.SubjectAlternativeNames),
+	r := intake.Text{
+		CAID: in.CaID, ProfileID: in.ProfileID, CSR: in.Csr, Subject: in.Subject, SANs: alternativeNames(in.SubjectAlternativeNames),
 		SANsGiven: in.SubjectAlternativeNames != nil, NotAfter: in.NotAfter, EndEntity: value(in.EndEntity)}
 	for n, e := range in.Extensions {
 		field := "extensions[" + strconv.Itoa(n) + "]"
@@ -425,14 +451,19 @@ func (r *Resolver) permissions(ctx context.Context, domain string) []string {
 func (r *Resolver) deployment() *model.Deployment {
 	d := &model.Deployment{
 		Version: r.Facts.Version, KeepsOutbox: r.Mail.SMTPURL == "", Demo: r.Facts.Demo, PublicURL: r.Facts.PublicURL,
-		TLSRootCertificate: when(r.Facts.TLSRootCertificate != "", r.Facts.TLSRootCertificate), Terms: r.Facts.Terms, PasswordMinLength: identity.PasswordMinLength,
+		TLSRootCertificate: when(
+			r.Facts.TLSRootCertificate != "", r.Facts.TLSRootCertificate,
+		), Terms: r.Facts.Terms, PasswordMinLength: identity.PasswordMinLength,
 		SigningAlgorithms: algorithm.All(), TwoPersonRoots: r.Facts.TwoPersonRoots,
 	}
 	for _, region := range r.Tenants.Regions {
 		d.Regions = append(d.Regions, tenant.Region(region))
 	}
 	for _, a := range name.AttributeTypes() {
-		d.SubjectAttributes = append(d.SubjectAttributes, &model.SubjectAttribute{Name: a.Name, Aliases: list(a.Aliases), Oid: a.OID.String(), MaxLength: a.MaxLength})
+		d.SubjectAttributes = append(
+			d.SubjectAttributes,
+			&model.SubjectAttribute{Name: a.Name, Aliases: list(a.Aliases), Oid: a.OID.String(), MaxLength: a.MaxLength},
+		)
 	}
 	return d
 }

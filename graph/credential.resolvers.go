@@ -38,22 +38,33 @@ func (r *issuedCagwCredentialPayloadResolver) Pkcs12(ctx context.Context, obj *c
 }
 
 func (r *mutationResolver) CreateCagwCredential(ctx context.Context, input model.CreateCagwCredentialInput) (*credential.Issued, error) {
-	return r.Credentials.Create(ctx, credential.Request{PartitionID: input.PartitionID, Identifier: input.Identifier, FriendlyName: input.FriendlyName, Roles: input.Roles})
+	return r.Credentials.Create(
+		ctx,
+		credential.Request{
+			PartitionID: input.PartitionID, Identifier: input.Identifier, FriendlyName: input.FriendlyName, Roles: input.Roles,
+		},
+	)
 }
 
 func (r *mutationResolver) RenewCagwCredential(ctx context.Context, input model.RenewCagwCredentialInput) (*credential.Issued, error) {
 	return r.Credentials.Renew(ctx, input.ID, input.EndPreviousNow)
 }
 
-func (r *mutationResolver) SetCagwCredentialRoles(ctx context.Context, input model.SetCagwCredentialRolesInput) (*model.CagwCredentialPayload, error) {
+func (r *mutationResolver) SetCagwCredentialRoles(
+	ctx context.Context, input model.SetCagwCredentialRolesInput,
+) (*model.CagwCredentialPayload, error) {
 	return credentialPayload(r.Credentials.SetRoles(ctx, input.ID, input.Roles))
 }
 
-func (r *mutationResolver) DeleteCagwCredential(ctx context.Context, input model.DeleteCagwCredentialInput) (*model.CagwCredentialPayload, error) {
+func (r *mutationResolver) DeleteCagwCredential(
+	ctx context.Context, input model.DeleteCagwCredentialInput,
+) (*model.CagwCredentialPayload, error) {
 	return credentialPayload(r.Credentials.Delete(ctx, input.ID))
 }
 
-func (r *partitionResolver) CagwCredentials(ctx context.Context, obj *tenant.Partition, first int, after *string) (*model.CagwCredentialConnection, error) {
+func (r *partitionResolver) CagwCredentials(
+	ctx context.Context, obj *tenant.Partition, first int, after *string,
+) (*model.CagwCredentialConnection, error) {
 	p, err := paged(first, after, func(p page.Request) (*page.Page[*credential.Credential], error) {
 		return r.Credentials.List(ctx, obj.ID, p)
 	})

@@ -284,7 +284,9 @@ func (p *place) pairs() int {
 }
 
 // listed is how many items the lists of an introspection are reckoned to have, but for `types`.
-var listed = map[string]int{"fields": 12, "args": 3, "inputFields": 8, "enumValues": 8, "possibleTypes": 4, "interfaces": 2, "directives": 10}
+var listed = map[string]int{
+	"fields": 12, "args": 3, "inputFields": 8, "enumValues": 8, "possibleTypes": 4, "interfaces": 2, "directives": 10,
+}
 
 func introspective(f *ast.Field) bool { return f.Name == "__schema" || f.Name == "__type" }
 
@@ -384,7 +386,8 @@ func validationRules() map[string]core.RuleFunc {
 	delete(list, rules.ScalarLeafsRule.Name)
 	delete(list, rules.ValuesOfCorrectTypeRule.Name)
 	for _, r := range []core.Rule{rules.FieldsOnCorrectTypeRuleWithoutSuggestions, rules.KnownArgumentNamesRuleWithoutSuggestions,
-		rules.KnownTypeNamesRuleWithoutSuggestions, rules.ScalarLeafsRuleWithoutSuggestions, rules.ValuesOfCorrectTypeRuleWithoutSuggestions} {
+		rules.KnownTypeNamesRuleWithoutSuggestions, rules.ScalarLeafsRuleWithoutSuggestions,
+		rules.ValuesOfCorrectTypeRuleWithoutSuggestions} {
 		list[r.Name] = r.RuleFunc
 	}
 	return list

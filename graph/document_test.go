@@ -37,44 +37,51 @@ func doubling(n int, spread func(string) string) string {
 func bombs() map[string]string {
 	named := func(f string) string { return "..." + f }
 	list := map[string]string{
-		"doubling fragments":           doubling(30, named),
-		"doubling inline fragments":    doubling(30, func(f string) string { return "... on Query { ..." + f + " }" }),
-		"doubling fields":              doubling(30, func(f string) string { return "deployment { __typename } ..." + f }),
-		"few doublings of many fields": "{ " + strings.Repeat("...A ", 100) + "} fragment A on Query { " + strings.Repeat("...B ", 100) + "} fragment B on Query { __typename }",
-		"aliases":                      "{ " + aliases(2600, "deployment { version }") + "}",
-		"one field often":              "{ " + strings.Repeat("__typename ", 2000) + "}",
-		"overlapping fields":           "{ " + strings.Repeat("partitions { name } ", 900) + "}",
-		"overlapping, nested":          "{ " + strings.Repeat("partitions { "+strings.Repeat("name ", 30)+"} ", 40) + "}",
-		"overlapping fragments":        "{ partitions { " + strings.Repeat("...A ...B ", 600) + "} } fragment A on Partition { id } fragment B on Partition { id }",
-		"directives on one field":      "{ __typename " + strings.Repeat("@skip(if: false) ", 1300) + "}",
-		"directives on many fields":    "{ " + strings.Repeat("__typename @include(if: true) ", 900) + "}",
-		"deep fields":                  "{ " + strings.Repeat("partitions { ", 30) + "id" + strings.Repeat("}", 31),
-		"deep inline fragments":        strings.Repeat("{ ... ", 900) + "{ __typename }" + strings.Repeat("}", 900),
-		"deep values":                  `{ partition(id: ` + strings.Repeat("[", 900) + strings.Repeat("]", 900) + `) { id } }`,
-		"deep objects":                 `{ whatIf(input: ` + strings.Repeat("{a: ", 900) + "1" + strings.Repeat("}", 900) + `) { issued } }`,
-		"deep variable types":          "query ($a: " + strings.Repeat("[", 990) + "Int" + strings.Repeat("]", 990) + ") { __typename }",
-		"deeper than the parser":       strings.Repeat("{a", 20_000),
-		"a value in a fragment":        "{ " + strings.Repeat("...A ", 400) + "} fragment A on Query { partition(id: [" + strings.Repeat("1 ", 2000) + "]) { id } }",
-		"cyclic fragments":             "{ ...A } fragment A on Query { ...B } fragment B on Query { ...A }",
-		"a fragment in itself":         "{ partitions { ...A } } fragment A on Partition { subscription { partition { ...A } } }",
-		"many operations":              strings.Repeat("query A { __typename } ", 1000),
-		"many fragments":               "{ __typename } " + many(1000, "fragment F%d on Query { __typename } "),
-		"many variables":               "query (" + many(1500, "$v%d: Int ") + ") { __typename }",
-		"a long string":                `{ partition(id: "` + strings.Repeat("x", 200_000) + `") { id } }`,
-		"a long block string":          `{ partition(id: """` + strings.Repeat(" \n", 100_000) + `""") { id } }`,
-		"a long comment":               "{ __typename } #" + strings.Repeat("x", 200_000),
-		"many comments":                "{ __typename } " + strings.Repeat("#\n", 60_000),
-		"many commas":                  "{ __typename " + strings.Repeat(",", 200_000) + "}",
-		"unknown fields":               "{ " + many(2500, "partitio%d ") + "}",
-		"a long unknown field":         "{ " + strings.Repeat("partition", 12_000) + " }",
-		"many wrong arguments":         "{ " + aliases(900, "partition(id: {}) { nme }") + "}",
-		"introspection, often":         "{ " + aliases(60, "__schema { types { name fields { name args { name } } } }") + "}",
-		"introspection, wide":          "{ __schema { types { " + aliases(40, "fields { "+aliases(20, "args { name description }")+" }") + " } } }",
-		"introspection, deep":          "{ __schema { types { fields { type { fields { type { fields { name } } } } } } } }",
-		"introspection through types":  "{ " + aliases(100, `__type(name: "Query") { fields { args { type { fields { args { type { inputFields { name } } } } } } } }`) + "}",
-		"mutations":                    "mutation { " + aliases(50, `signIn(input: {email: "a@b.c", password: "x"}) { factors }`) + "}",
-		"no operation":                 "fragment A on Query { __typename }",
-		"nothing":                      "",
+		"doubling fragments":        doubling(30, named),
+		"doubling inline fragments": doubling(30, func(f string) string { return "... on Query { ..." + f + " }" }),
+		"doubling fields":           doubling(30, func(f string) string { return "deployment { __typename } ..." + f }),
+		"few doublings of many fields": "{ " + strings.Repeat("...A ", 100) + "} fragment A on Query { " + strings.Repeat("...B ", 100) +
+			"} fragment B on Query { __typename }",
+		"aliases":             "{ " + aliases(2600, "deployment { version }") + "}",
+		"one field often":     "{ " + strings.Repeat("__typename ", 2000) + "}",
+		"overlapping fields":  "{ " + strings.Repeat("partitions { name } ", 900) + "}",
+		"overlapping, nested": "{ " + strings.Repeat("partitions { "+strings.Repeat("name ", 30)+"} ", 40) + "}",
+		"overlapping fragments": "{ partitions { " + strings.Repeat("...A ...B ", 600) + "} } fragment A on Partition { id } " +
+			"fragment B on Partition { id }",
+		"directives on one field":   "{ __typename " + strings.Repeat("@skip(if: false) ", 1300) + "}",
+		"directives on many fields": "{ " + strings.Repeat("__typename @include(if: true) ", 900) + "}",
+		"deep fields":               "{ " + strings.Repeat("partitions { ", 30) + "id" + strings.Repeat("}", 31),
+		"deep inline fragments":     strings.Repeat("{ ... ", 900) + "{ __typename }" + strings.Repeat("}", 900),
+		"deep values":               `{ partition(id: ` + strings.Repeat("[", 900) + strings.Repeat("]", 900) + `) { id } }`,
+		"deep objects":              `{ whatIf(input: ` + strings.Repeat("{a: ", 900) + "1" + strings.Repeat("}", 900) + `) { issued } }`,
+		"deep variable types":       "query ($a: " + strings.Repeat("[", 990) + "Int" + strings.Repeat("]", 990) + ") { __typename }",
+		"deeper than the parser":    strings.Repeat("{a", 20_000),
+		"a value in a fragment": "{ " + strings.Repeat("...A ", 400) + "} fragment A on Query { partition(id: [" +
+			strings.Repeat("1 ", 2000) + "]) { id } }",
+		"cyclic fragments":     "{ ...A } fragment A on Query { ...B } fragment B on Query { ...A }",
+		"a fragment in itself": "{ partitions { ...A } } fragment A on Partition { subscription { partition { ...A } } }",
+		"many operations":      strings.Repeat("query A { __typename } ", 1000),
+		"many fragments":       "{ __typename } " + many(1000, "fragment F%d on Query { __typename } "),
+		"many variables":       "query (" + many(1500, "$v%d: Int ") + ") { __typename }",
+		"a long string":        `{ partition(id: "` + strings.Repeat("x", 200_000) + `") { id } }`,
+		"a long block string":  `{ partition(id: """` + strings.Repeat(" \n", 100_000) + `""") { id } }`,
+		"a long comment":       "{ __typename } #" + strings.Repeat("x", 200_000),
+		"many comments":        "{ __typename } " + strings.Repeat("#\n", 60_000),
+		"many commas":          "{ __typename " + strings.Repeat(",", 200_000) + "}",
+		"unknown fields":       "{ " + many(2500, "partitio%d ") + "}",
+		"a long unknown field": "{ " + strings.Repeat("partition", 12_000) + " }",
+		"many wrong arguments": "{ " + aliases(900, "partition(id: {}) { nme }") + "}",
+		"introspection, often": "{ " + aliases(60, "__schema { types { name fields { name args { name } } } }") + "}",
+		"introspection, wide": "{ __schema { types { " + aliases(
+			40, "fields { "+aliases(20, "args { name description }")+" }",
+		) + " } } }",
+		"introspection, deep": "{ __schema { types { fields { type { fields { type { fields { name } } } } } } } }",
+		"introspection through types": "{ " + aliases(
+			100, `__type(name: "Query") { fields { args { type { fields { args { type { inputFields { name } } } } } } } }`,
+		) + "}",
+		"mutations":    "mutation { " + aliases(50, `signIn(input: {email: "a@b.c", password: "x"}) { factors }`) + "}",
+		"no operation": "fragment A on Query { __typename }",
+		"nothing":      "",
 	}
 	return list
 }
@@ -172,14 +179,18 @@ func TestMeasuringIsLinear(t *testing.T) {
 }
 
 // introspectionQuery is what GraphiQL and code generators send.
-const introspectionQuery = `query IntrospectionQuery { __schema { queryType { name } mutationType { name } subscriptionType { name } types { ...FullType }
+const introspectionQuery = `query IntrospectionQuery { __schema { queryType { name } mutationType { name } subscriptionType { name } types {
+	...FullType }
 	directives { name description locations args(includeDeprecated: true) { ...InputValue } } } }
 fragment FullType on __Type { kind name description specifiedByURL
-	fields(includeDeprecated: true) { name description args(includeDeprecated: true) { ...InputValue } type { ...TypeRef } isDeprecated deprecationReason }
-	inputFields(includeDeprecated: true) { ...InputValue } interfaces { ...TypeRef } enumValues(includeDeprecated: true) { name description isDeprecated deprecationReason }
+	fields(includeDeprecated: true) { name description args(includeDeprecated: true) { ...InputValue } type { ...TypeRef } isDeprecated
+		deprecationReason }
+	inputFields(includeDeprecated: true) { ...InputValue } interfaces { ...TypeRef } enumValues(includeDeprecated: true) { name description
+		isDeprecated deprecationReason }
 	possibleTypes { ...TypeRef } }
 fragment InputValue on __InputValue { name description type { ...TypeRef } defaultValue isDeprecated deprecationReason }
-fragment TypeRef on __Type { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name } } } } } } } } } }`
+fragment TypeRef on __Type { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType
+	{ kind name ofType { kind name ofType { kind name ofType { kind name } } } } } } } } } }`
 
 // What people and tools send is far within the bounds.
 func TestHonestDocumentsAreAdmitted(t *testing.T) {
@@ -188,14 +199,17 @@ func TestHonestDocumentsAreAdmitted(t *testing.T) {
 	if err := g.MutateOperationParameters(signedIn, &graphql.RawParams{Query: introspectionQuery}); err != nil {
 		t.Errorf("introspection: %s", err)
 	}
-	if err := g.MutateOperationParameters(t.Context(), &graphql.RawParams{Query: introspectionQuery}); err == nil || fault.Of(err).Kind != fault.Unauthenticated {
+	if err := g.MutateOperationParameters(
+		t.Context(), &graphql.RawParams{Query: introspectionQuery},
+	); err == nil || fault.Of(err).Kind != fault.Unauthenticated {
 		t.Errorf("introspection by a stranger: %v", err)
 	}
 	spread := regexp.MustCompile(`\.\.\.\s*([A-Zp-z]|o[^n])`)
 	operation := regexp.MustCompile("(?s)graphql\\(\\s*`([^`]*)`")
 	n := 0
 	err := filepath.WalkDir("../frontend/src", func(path string, d os.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".ts") && !strings.HasSuffix(path, ".tsx") || strings.Contains(path, "/gql/") {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".ts") && !strings.HasSuffix(path, ".tsx") ||
+			strings.Contains(path, "/gql/") {
 			return err
 		}
 		text, err := os.ReadFile(path)
@@ -204,12 +218,15 @@ func TestHonestDocumentsAreAdmitted(t *testing.T) {
 		}
 		for _, found := range operation.FindAllStringSubmatch(string(text), -1) {
 			query := found[1]
-			if strings.HasPrefix(strings.TrimSpace(query), "fragment") || spread.MatchString(query) && !strings.Contains(query, "fragment ") {
+			if strings.HasPrefix(
+				strings.TrimSpace(query), "fragment",
+			) || spread.MatchString(query) && !strings.Contains(query, "fragment ") {
 				continue // a part of others
 			}
 			n++
 			ctx := signedIn
-			if strings.Contains(path, "/SignInForm") || strings.Contains(path, "/session.tsx") && !strings.Contains(query, "Approvals") || strings.Contains(path, "/InvitationPage") || strings.Contains(path, "/TotpEnrolment") {
+			if strings.Contains(path, "/SignInForm") || strings.Contains(path, "/session.tsx") && !strings.Contains(query, "Approvals") ||
+				strings.Contains(path, "/InvitationPage") || strings.Contains(path, "/TotpEnrolment") {
 				ctx = t.Context()
 			}
 			if err := g.MutateOperationParameters(ctx, &graphql.RawParams{Query: query}); err != nil {

@@ -28,7 +28,9 @@ func (r *Resolver) present(ctx context.Context, err error) *gqlerror.Error {
 	if errors.As(err, &own) && own.Unwrap() == nil && !errors.As(err, &f) {
 		// gqlgen's own: the query does not fit the schema, or exceeds a limit.
 		presented.Message = presented.Message[:min(len(presented.Message), maxMessageSaid)]
-		presented.Extensions = map[string]any{"code": string(fault.Invalid), "requestId": id, "action": "Compare the query with the schema."}
+		presented.Extensions = map[string]any{
+			"code": string(fault.Invalid), "requestId": id, "action": "Compare the query with the schema.",
+		}
 		return presented
 	}
 	f = fault.Of(err)
@@ -76,5 +78,8 @@ func WriteError(w http.ResponseWriter, status int, requestID string, err error, 
 	log(l, requestID, f)
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]any{"errors": []any{map[string]any{"message": f.Message, "extensions": extensions(f, requestID)}}}) // the client has gone
+	// the client has gone
+	_ = json.NewEncoder(w).Encode(
+		map[string]any{"errors": []any{map[string]any{"message": f.Message, "extensions": extensions(f, requestID)}}},
+	)
 }

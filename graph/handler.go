@@ -43,7 +43,9 @@ func (r *Resolver) Handler() http.Handler {
 	server.SetParserTokenLimit(ofActors.tokens)
 	server.Use(&gate{schema: schema.Schema(), known: known})
 	server.Use(extension.Introspection{}) // the gate refuses that of strangers
-	server.Use(&extension.ComplexityLimit{Func: func(ctx context.Context, _ *graphql.OperationContext) int { return boundsFor(ctx).complexity }})
+	server.Use(
+		&extension.ComplexityLimit{Func: func(ctx context.Context, _ *graphql.OperationContext) int { return boundsFor(ctx).complexity }},
+	)
 	server.AroundFields(whileAsked)
 	server.SetErrorPresenter(r.present)
 	server.SetRecoverFunc(func(ctx context.Context, p any) error {
@@ -100,7 +102,10 @@ func (p post) read(w http.ResponseWriter, r *http.Request) (*graphql.RawParams, 
 		return nil, false
 	}
 	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
-		p.refuse(w, r, http.StatusUnsupportedMediaType, fault.New(fault.Invalid, "The body must be JSON.").Do("Send the header Content-Type: application/json."))
+		p.refuse(
+			w, r, http.StatusUnsupportedMediaType,
+			fault.New(fault.Invalid, "The body must be JSON.").Do("Send the header Content-Type: application/json."),
+		)
 		return nil, false
 	}
 	body, err := readBody(w, r)
@@ -139,10 +144,14 @@ var errTooLarge = errors.New("too large")
 // readBody reads a body within the bounds of who sends it.
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	limit := int64(maxDocument)
-	refusal := fault.New(fault.Invalid, "The request is larger than %d MiB.", maxDocument>>20).Do("Send a file to /upload, and name it in the operation.").Because(errTooLarge)
+	refusal := fault.New(fault.Invalid, "The request is larger than %d MiB.", maxDocument>>20).Do(
+		"Send a file to /upload, and name it in the operation.",
+	).Because(errTooLarge)
 	if rbac.ActorFrom(r.Context()) == nil {
 		limit = maxStranger
-		refusal = fault.New(fault.Invalid, "A request without a sign-in may have at most %d KiB.", maxStranger>>10).Do("Sign in first.").Because(errTooLarge)
+		refusal = fault.New(
+			fault.Invalid, "A request without a sign-in may have at most %d KiB.", maxStranger>>10,
+		).Do("Sign in first.").Because(errTooLarge)
 	}
 	if r.ContentLength > limit {
 		w.Header().Set("Connection", "close") // what follows is not read

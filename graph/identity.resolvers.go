@@ -26,7 +26,9 @@ func (r *mutationResolver) SignIn(ctx context.Context, input model.SignInInput) 
 }
 
 func (r *mutationResolver) VerifySecondFactor(ctx context.Context, input model.VerifySecondFactorInput) (*model.ViewerPayload, error) {
-	done, err := r.Identity.VerifySecondFactor(ctx, identity.Proof{TOTP: input.Totp, RecoveryCode: input.RecoveryCode, Passkey: input.Passkey})
+	done, err := r.Identity.VerifySecondFactor(
+		ctx, identity.Proof{TOTP: input.Totp, RecoveryCode: input.RecoveryCode, Passkey: input.Passkey},
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +47,9 @@ func (r *mutationResolver) VerifyAddressCode(ctx context.Context, input model.Ve
 	return signInPayload(ctx)(r.Identity.VerifyAddressCode(ctx, input.Code))
 }
 
-func (r *mutationResolver) RequestPasswordReset(ctx context.Context, input model.RequestPasswordResetInput) (*model.PasswordResetPayload, error) {
+func (r *mutationResolver) RequestPasswordReset(
+	ctx context.Context, input model.RequestPasswordResetInput,
+) (*model.PasswordResetPayload, error) {
 	if err := r.Identity.RequestPasswordReset(ctx, input.Email); err != nil {
 		return nil, err
 	}
@@ -102,7 +106,9 @@ func (r *mutationResolver) BeginTotpEnrolment(ctx context.Context) (*identity.En
 	return r.Identity.BeginTOTP(ctx)
 }
 
-func (r *mutationResolver) ConfirmTotpEnrolment(ctx context.Context, input model.ConfirmTotpEnrolmentInput) (*model.ConfirmTotpPayload, error) {
+func (r *mutationResolver) ConfirmTotpEnrolment(
+	ctx context.Context, input model.ConfirmTotpEnrolmentInput,
+) (*model.ConfirmTotpPayload, error) {
 	done, err := r.Identity.ConfirmTOTP(ctx, input.Totp)
 	if err != nil {
 		return nil, err
@@ -118,7 +124,9 @@ func (r *mutationResolver) BeginPasskeyRegistration(ctx context.Context) (*model
 	return &model.BeginPasskeyRegistrationPayload{Options: options}, nil
 }
 
-func (r *mutationResolver) FinishPasskeyRegistration(ctx context.Context, input model.FinishPasskeyRegistrationInput) (*model.PasskeyPayload, error) {
+func (r *mutationResolver) FinishPasskeyRegistration(
+	ctx context.Context, input model.FinishPasskeyRegistrationInput,
+) (*model.PasskeyPayload, error) {
 	passkey, done, err := r.Identity.FinishPasskeyRegistration(ctx, input.Name, input.Credential)
 	if err != nil {
 		return nil, err
@@ -146,7 +154,14 @@ func (r *mutationResolver) ChangePassword(ctx context.Context, input model.Chang
 }
 
 func (r *mutationResolver) InviteUser(ctx context.Context, input model.InviteUserInput) (model.MemberResult, error) {
-	return settled[model.MemberResult](memberPayload(r.Identity.Invite(ctx, input.PartitionID, identity.Invitee{Email: input.Email, FirstName: input.FirstName, LastName: input.LastName, Roles: input.Roles})))
+	return settled[model.MemberResult](
+		memberPayload(
+			r.Identity.Invite(
+				ctx, input.PartitionID,
+				identity.Invitee{Email: input.Email, FirstName: input.FirstName, LastName: input.LastName, Roles: input.Roles},
+			),
+		),
+	)
 }
 
 func (r *mutationResolver) ResendInvitation(ctx context.Context, input model.ResendInvitationInput) (*model.MemberPayload, error) {
@@ -184,7 +199,12 @@ func (r *mutationResolver) DeleteAccount(ctx context.Context, input model.Delete
 }
 
 func (r *mutationResolver) CreateAPIToken(ctx context.Context, input model.CreateAPITokenInput) (*model.CreateAPITokenPayload, error) {
-	made, secret, err := r.Identity.CreateToken(ctx, identity.NewToken{PartitionID: input.PartitionID, Name: input.Name, Role: input.Role, ExpiresAt: input.ExpiresAt, Service: input.Service})
+	made, secret, err := r.Identity.CreateToken(
+		ctx,
+		identity.NewToken{
+			PartitionID: input.PartitionID, Name: input.Name, Role: input.Role, ExpiresAt: input.ExpiresAt, Service: input.Service,
+		},
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -207,7 +227,9 @@ func (r *partitionResolver) Members(ctx context.Context, obj *tenant.Partition, 
 	return &model.MemberConnection{Nodes: list(p.Nodes), PageInfo: pageInfo(p), TotalCount: p.Total}, nil
 }
 
-func (r *partitionResolver) APITokens(ctx context.Context, obj *tenant.Partition, first int, after *string) (*model.APITokenConnection, error) {
+func (r *partitionResolver) APITokens(
+	ctx context.Context, obj *tenant.Partition, first int, after *string,
+) (*model.APITokenConnection, error) {
 	p, err := paged(first, after, func(p page.Request) (*page.Page[*identity.APIToken], error) { return r.Identity.Tokens(ctx, obj.ID, p) })
 	if err != nil {
 		return nil, err

@@ -34,7 +34,9 @@ func (r *certificateProfileResolver) Issued(ctx context.Context, obj *profiles.P
 	return issued, err
 }
 
-func (r *certificateProfileResolver) Versions(ctx context.Context, obj *profiles.Profile, first int, after *string) (*model.ProfileVersionConnection, error) {
+func (r *certificateProfileResolver) Versions(
+	ctx context.Context, obj *profiles.Profile, first int, after *string,
+) (*model.ProfileVersionConnection, error) {
 	p, err := paged(first, after, func(p page.Request) (*page.Page[*profiles.Version], error) { return r.Profiles.History(ctx, obj, p) })
 	if err != nil {
 		return nil, err
@@ -56,11 +58,21 @@ func (r *mutationResolver) ReplayProfile(ctx context.Context, input model.Replay
 }
 
 func (r *mutationResolver) CloneProfile(ctx context.Context, input model.CloneProfileInput) (*model.ProfilePayload, error) {
-	return profilePayload(r.Profiles.Clone(ctx, input.PartitionID, input.SourceID, input.ID, profiles.Draft{JSON: value(input.JSON), Name: input.Name, Group: value(input.Group)}))
+	return profilePayload(
+		r.Profiles.Clone(
+			ctx, input.PartitionID, input.SourceID, input.ID,
+			profiles.Draft{JSON: value(input.JSON), Name: input.Name, Group: value(input.Group)},
+		),
+	)
 }
 
 func (r *mutationResolver) UpdateProfile(ctx context.Context, input model.UpdateProfileInput) (*model.ProfilePayload, error) {
-	return profilePayload(r.Profiles.Update(ctx, input.PartitionID, input.ID, input.Version, profiles.Draft{JSON: input.JSON, Name: value(input.Name), Group: value(input.Group)}, input.Comment))
+	return profilePayload(
+		r.Profiles.Update(
+			ctx, input.PartitionID, input.ID, input.Version,
+			profiles.Draft{JSON: input.JSON, Name: value(input.Name), Group: value(input.Group)}, input.Comment,
+		),
+	)
 }
 
 func (r *mutationResolver) RetireProfile(ctx context.Context, input model.RetireProfileInput) (*model.ProfilePayload, error) {
@@ -74,7 +86,9 @@ func (r *mutationResolver) DeleteProfile(ctx context.Context, input model.Delete
 	return &model.DeleteProfilePayload{ID: input.ID}, nil
 }
 
-func (r *partitionResolver) RetiredProfiles(ctx context.Context, obj *tenant.Partition, first int, after *string) (*model.CertificateProfileConnection, error) {
+func (r *partitionResolver) RetiredProfiles(
+	ctx context.Context, obj *tenant.Partition, first int, after *string,
+) (*model.CertificateProfileConnection, error) {
 	p, err := paged(first, after, func(p page.Request) (*page.Page[*profiles.Profile], error) {
 		return r.Profiles.Page(ctx, obj.ID, profiles.Filter{Retired: true}, p)
 	})
@@ -88,7 +102,9 @@ func (r *queryResolver) ProfileSchema(ctx context.Context) (string, error) {
 	return string(rules.Schema), nil
 }
 
-func (r *queryResolver) ValidateProfile(ctx context.Context, partitionID string, json string, id *string, name *string, group *string) ([]*rules.Problem, error) {
+func (r *queryResolver) ValidateProfile(
+	ctx context.Context, partitionID string, json string, id *string, name *string, group *string,
+) ([]*rules.Problem, error) {
 	problems, err := r.Profiles.Validate(ctx, partitionID, value(id), profiles.Draft{JSON: json, Name: value(name), Group: value(group)})
 	return pointers(problems), err
 }

@@ -81,7 +81,9 @@ func whatIfRequest(in model.WhatIfInput) (enrollment.WhatIfRequest, error) {
 	w := enrollment.WhatIfRequest{Request: request.WithoutKey(), KeyType: value(in.KeyType)}
 	if w.KeyType == "" {
 		w.Read = func() (enrollment.Facts, error) {
-			return enrollment.Facts{}, fault.New(fault.Invalid, "give a certificate signing request, or the type of the key that the service is to make").At("csr")
+			return enrollment.Facts{}, fault.New(
+				fault.Invalid, "give a certificate signing request, or the type of the key that the service is to make",
+			).At("csr")
 		}
 	}
 	return w, err
@@ -91,7 +93,9 @@ func whatIf(w *enrollment.WhatIf, err error) (*model.WhatIf, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &model.WhatIf{Issued: w.Refusal == nil, Refusal: refusal(w.Refusal), Decisions: pointers(w.Decisions), Lint: pointers(w.Findings)}
+	out := &model.WhatIf{
+		Issued: w.Refusal == nil, Refusal: refusal(w.Refusal), Decisions: pointers(w.Decisions), Lint: pointers(w.Findings),
+	}
 	if w.Profile != nil {
 		out.ProfileVersion = w.Profile.Version
 	}
@@ -114,13 +118,18 @@ func replay(r *enrollment.Replay, err error) (*model.ProfileReplay, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &model.ProfileReplay{Requests: r.Requests, More: r.More, Same: r.Same, Changed: r.Changed, Refused: r.Refused, Rules: []*model.RefusalCount{}, Examples: []*model.ReplayExample{}}
+	out := &model.ProfileReplay{
+		Requests: r.Requests, More: r.More, Same: r.Same, Changed: r.Changed, Refused: r.Refused, Rules: []*model.RefusalCount{},
+		Examples: []*model.ReplayExample{},
+	}
 	for _, rule := range slices.Sorted(maps.Keys(r.Rules)) {
 		out.Rules = append(out.Rules, &model.RefusalCount{Rule: rule, Count: r.Rules[rule]})
 	}
 	slices.SortStableFunc(out.Rules, func(a, b *model.RefusalCount) int { return cmp.Compare(b.Count, a.Count) })
 	for _, e := range r.Examples {
-		out.Examples = append(out.Examples, &model.ReplayExample{Certificate: e.Certificate, Refusal: refusal(e.Refusal), Changes: list(e.Changes)})
+		out.Examples = append(
+			out.Examples, &model.ReplayExample{Certificate: e.Certificate, Refusal: refusal(e.Refusal), Changes: list(e.Changes)},
+		)
 	}
 	return out, nil
 }
@@ -136,17 +145,25 @@ func (r *Resolver) story(ctx context.Context, c *certificate.Certificate) (*mode
 	if err != nil {
 		return nil, err
 	}
-	out := &model.CertificateStory{ActorName: c.RequestedBy, Events: list(events), CrlUrls: d.CrlDistributionPoints, OcspUrls: d.AuthorityInfoAccessOcsp, CaIssuersUrls: d.AuthorityInfoAccessCaIssuers,
-		Decisions: pointers([]profile.Decision(nil)), Changes: []*model.StoryChange{}}
+	out := &model.CertificateStory{
+		ActorName: c.RequestedBy, Events: list(events), CrlUrls: d.CrlDistributionPoints, OcspUrls: d.AuthorityInfoAccessOcsp,
+		CaIssuersUrls: d.AuthorityInfoAccessCaIssuers,
+		Decisions:     pointers([]profile.Decision(nil)), Changes: []*model.StoryChange{}}
 	s := c.Story
 	if s == nil {
 		return out, nil
 	}
-	out.Recorded, out.Protocol, out.ActorKind, out.ActorName, out.IPAddress, out.RequestID = true, s.Protocol, s.ActorKind, s.ActorName, s.IPAddress, s.RequestID
+	out.Recorded, out.Protocol, out.ActorKind, out.ActorName, out.IPAddress, out.RequestID = true, s.Protocol, s.ActorKind, s.ActorName,
+		s.IPAddress, s.RequestID
 	out.Decisions = pointers(s.Decisions)
-	out.Asked = &model.StoryRequest{Subject: s.Asked.Subject, SubjectAlternativeNames: []*model.SubjectAlternativeName{}, Extensions: []*model.UsageName{}, ServerSideKey: s.Asked.ServerSideKey}
+	out.Asked = &model.StoryRequest{
+		Subject: s.Asked.Subject, SubjectAlternativeNames: []*model.SubjectAlternativeName{}, Extensions: []*model.UsageName{},
+		ServerSideKey: s.Asked.ServerSideKey,
+	}
 	for _, n := range s.Asked.SANs {
-		out.Asked.SubjectAlternativeNames = append(out.Asked.SubjectAlternativeNames, &model.SubjectAlternativeName{Type: n.Type, Value: n.Value})
+		out.Asked.SubjectAlternativeNames = append(
+			out.Asked.SubjectAlternativeNames, &model.SubjectAlternativeName{Type: n.Type, Value: n.Value},
+		)
 	}
 	for _, e := range s.Asked.Extensions {
 		out.Asked.Extensions = append(out.Asked.Extensions, &model.UsageName{Oid: e.OID, Name: profile.UsageName(e.OID)})

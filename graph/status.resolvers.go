@@ -17,7 +17,10 @@ func (r *certificationAuthorityResolver) CrlSettings(ctx context.Context, obj *c
 	if !obj.CRLEnabled {
 		return nil, nil
 	}
-	set := &model.CrlSettings{Mode: model.CrlModeFull, Delta: obj.CRLDelta, Shards: int(obj.CRLShards), AutomaticShards: obj.CRLAutoShard, Complete: obj.CRLComplete}
+	set := &model.CrlSettings{
+		Mode: model.CrlModeFull, Delta: obj.CRLDelta, Shards: int(obj.CRLShards), AutomaticShards: obj.CRLAutoShard,
+		Complete: obj.CRLComplete,
+	}
 	if obj.CRLShards > 0 {
 		set.Mode = model.CrlModeSharded
 	}
@@ -33,10 +36,21 @@ func (r *certificationAuthorityResolver) CrlLists(ctx context.Context, obj *ca.C
 	return out, err
 }
 
-func (r *mutationResolver) UpdateCrlSettings(ctx context.Context, input model.UpdateCrlSettingsInput) (*model.CertificationAuthorityPayload, error) {
-	return caPayload(r.Status.UpdateSettings(ctx, input.CaID, status.Settings{Delta: input.Delta, Shards: int64(input.Shards), AutomaticShards: input.AutomaticShards, Complete: input.Complete}))
+func (r *mutationResolver) UpdateCrlSettings(
+	ctx context.Context, input model.UpdateCrlSettingsInput,
+) (*model.CertificationAuthorityPayload, error) {
+	return caPayload(
+		r.Status.UpdateSettings(
+			ctx, input.CaID,
+			status.Settings{
+				Delta: input.Delta, Shards: int64(input.Shards), AutomaticShards: input.AutomaticShards, Complete: input.Complete,
+			},
+		),
+	)
 }
 
-func (r *mutationResolver) AcceptHeldCrl(ctx context.Context, input model.AcceptHeldCrlInput) (*model.CertificationAuthorityPayload, error) {
+func (r *mutationResolver) AcceptHeldCrl(
+	ctx context.Context, input model.AcceptHeldCrlInput,
+) (*model.CertificationAuthorityPayload, error) {
 	return caPayload(r.Status.AcceptHeld(ctx, input.CaID, input.Reason))
 }

@@ -15,7 +15,9 @@ func signInPayload(ctx context.Context) func(*identity.SignedIn, error) (*model.
 			return nil, err
 		}
 		requestFrom(ctx).Cookies.SetSession(done.Token, done.Expires)
-		return &model.SignInPayload{Factors: list(done.Factors), EnrolmentRequired: done.EnrolmentRequired, CodeRequired: done.CodeRequired}, nil
+		return &model.SignInPayload{
+			Factors: list(done.Factors), EnrolmentRequired: done.EnrolmentRequired, CodeRequired: done.CodeRequired,
+		}, nil
 	}
 }
 

@@ -58,7 +58,10 @@ func (t *webSocket) Do(w http.ResponseWriter, r *http.Request, exec graphql.Grap
 	refuse := func(status int, f *fault.Error) { post{t.resolver}.refuse(w, r, status, f) }
 	actor := rbac.ActorFrom(ctx)
 	if actor == nil {
-		refuse(http.StatusUnauthorized, fault.New(fault.Unauthenticated, "Opening a WebSocket requires sign-in.").Do("Sign in, or send a valid API token."))
+		refuse(
+			http.StatusUnauthorized,
+			fault.New(fault.Unauthenticated, "Opening a WebSocket requires sign-in.").Do("Sign in, or send a valid API token."),
+		)
 		return
 	}
 	if !slices.Contains(websocket.Subprotocols(r), subprotocol) {
@@ -71,7 +74,10 @@ func (t *webSocket) Do(w http.ResponseWriter, r *http.Request, exec graphql.Grap
 	}
 	leave, ok := t.sockets.enter(string(actor.Kind)+" "+actor.ID, address)
 	if !ok {
-		refuse(http.StatusTooManyRequests, fault.New(fault.TooManyRequests, "You have too many WebSockets open.").Do("Close some, or use one for several subscriptions."))
+		refuse(
+			http.StatusTooManyRequests,
+			fault.New(fault.TooManyRequests, "You have too many WebSockets open.").Do("Close some, or use one for several subscriptions."),
+		)
 		return
 	}
 	defer leave()
@@ -306,13 +312,23 @@ func (s *socket) subscribe(ctx context.Context, m socketMessage) bool {
 		s.close(closeIDTaken, "Subscriber for "+m.ID[:min(len(m.ID), 40)]+" already exists")
 		return false
 	case full:
-		s.fail(m.ID, r.present(ctx, fault.New(fault.TooManyRequests, "This WebSocket has %d subscriptions; it may have no more.", maxSubscriptions).Do("Complete one first.")))
+		s.fail(
+			m.ID,
+			r.present(
+				ctx,
+				fault.New(
+					fault.TooManyRequests, "This WebSocket has %d subscriptions; it may have no more.", maxSubscriptions,
+				).Do("Complete one first."),
+			),
+		)
 		return true
 	}
 	ctx = graphql.StartOperationTrace(ctx)
 	operation, problems := s.exec.CreateOperationContext(ctx, params)
 	if problems == nil && operation.Operation.Operation != ast.Subscription {
-		problems = gqlerror.List{refused(fault.New(fault.Invalid, "Only subscriptions are served over a WebSocket.").Do("Send queries and mutations by POST."))}
+		problems = gqlerror.List{
+			refused(fault.New(fault.Invalid, "Only subscriptions are served over a WebSocket.").Do("Send queries and mutations by POST.")),
+		}
 	}
 	if problems != nil {
 		free()

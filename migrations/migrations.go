@@ -31,8 +31,14 @@ const (
 )
 
 var types = map[Dialect]*strings.Replacer{
-	SQLite:     strings.NewReplacer("{bytes}", "blob", "{empty}", "x''", "{time}", "datetime", "{uuid}", "text", "{word}", "text", "{clustered}", " WITHOUT ROWID", "{postgres}", "--", "{sqlite} ", ""),
-	PostgreSQL: strings.NewReplacer("{bytes}", "bytea", "{empty}", "''::bytea", "{time}", "timestamptz", "{uuid}", "uuid", "{word}", `text COLLATE "C"`, "{clustered}", "", "{postgres} ", "", "{sqlite}", "--"),
+	SQLite: strings.NewReplacer(
+		"{bytes}", "blob", "{empty}", "x''", "{time}", "datetime", "{uuid}", "text", "{word}", "text", "{clustered}", " WITHOUT ROWID",
+		"{postgres}", "--", "{sqlite} ", "",
+	),
+	PostgreSQL: strings.NewReplacer(
+		"{bytes}", "bytea", "{empty}", "''::bytea", "{time}", "timestamptz", "{uuid}", "uuid", "{word}", `text COLLATE "C"`, "{clustered}",
+		"", "{postgres} ", "", "{sqlite}", "--",
+	),
 }
 
 // Up brings the database to the newest version that this program knows and returns it. A database that is newer still
@@ -49,7 +55,11 @@ func Up(ctx context.Context, db *sql.DB, d Dialect) (int64, error) {
 		return 0, fmt.Errorf("reading the version of the database: %w", err)
 	}
 	if current > newest {
-		return current, fmt.Errorf("the database has version %d and this program knows only %d: run the newer release, or restore the backup made before the upgrade", current, newest)
+		return current, fmt.Errorf(
+			"the database has version %d and this program knows only %d: run the newer release, or restore the backup made before the "+
+				"upgrade",
+			current, newest,
+		)
 	}
 	if _, err := provider.Up(ctx); err != nil {
 		return current, fmt.Errorf("migrating the database: %w", err)

@@ -55,12 +55,19 @@ func pendingPeople(t *testing.T, db *sql.DB, d Dialect, first, second, third str
 	}
 	const at, until = "'2026-01-02 03:04:05+00:00'", "'2026-01-09 03:04:05+00:00'"
 	for _, statement := range []string{
-		`INSERT INTO users (id, email, first_name, last_name, status, created_at) VALUES ('one', 'one@x', 'O', 'N', 'INVITED', ` + at + `), ('two', 'two@x', '', '', 'INVITED', ` + at +
-			`), ('bare', 'bare@x', '', '', 'INVITED', ` + at + `), ('seen', 'seen@x', '', '', 'INVITED', ` + at + `), ('act', 'act@x', 'A', 'C', 'ACTIVE', ` + at + `)`,
-		`INSERT INTO role_grants (user_id, domain, role, created_at) VALUES ('one', 'sub1', 'CA_AUDITORS', ` + at + `), ('one', 'sub1', 'OWNERS', ` + at + `), ('two', 'sub1', 'CA_AUDITORS', ` + at +
-			`), ('two', 'sub2', 'OWNERS', ` + at + `), ('bare', 'sub1', 'NONE', ` + at + `), ('seen', 'sub1', 'OWNERS', ` + at + `), ('act', 'sub1', 'OWNERS', ` + at + `), ('act', 'sub2', 'OWNERS', ` + at + `)`,
-		`INSERT INTO invitations (token_hash, user_id, created_at, expires_at) VALUES (` + first + `, 'one', ` + at + `, ` + until + `), (` + second + `, 'two', ` + at + `, ` + until + `), (` + third + `, 'seen', ` + at + `, ` + until + `)`,
-		`INSERT INTO mails (id, partition_id, recipient, subject, created_at, sent_at) VALUES ('m1', 'sub1', 'one@x', 'sent', ` + at + `, ` + at + `), ('m2', 'sub1', 'seen@x', 'in the outbox of the partition', ` + at + `, NULL)`,
+		`INSERT INTO users (id, email, first_name, last_name, status, created_at) VALUES ('one', 'one@x', 'O', 'N', 'INVITED',
+			` + at + `), ('two', 'two@x', '', '', 'INVITED', ` + at +
+			`), ('bare', 'bare@x', '', '', 'INVITED', ` + at + `), ('seen', 'seen@x', '', '', 'INVITED', ` + at +
+			`), ('act', 'act@x', 'A', 'C', 'ACTIVE', ` + at + `)`,
+		`INSERT INTO role_grants (user_id, domain, role, created_at) VALUES ('one', 'sub1', 'CA_AUDITORS',
+			` + at + `), ('one', 'sub1', 'OWNERS', ` + at + `), ('two', 'sub1', 'CA_AUDITORS', ` + at +
+			`), ('two', 'sub2', 'OWNERS', ` + at + `), ('bare', 'sub1', 'NONE', ` + at + `), ('seen', 'sub1', 'OWNERS', ` + at +
+			`), ('act', 'sub1', 'OWNERS', ` + at + `), ('act', 'sub2', 'OWNERS', ` + at + `)`,
+		`INSERT INTO invitations (token_hash, user_id, created_at, expires_at) VALUES
+			(` + first + `, 'one', ` + at + `, ` + until + `), (` + second + `, 'two', ` + at + `, ` + until + `), (` + third +
+			`, 'seen', ` + at + `, ` + until + `)`,
+		`INSERT INTO mails (id, partition_id, recipient, subject, created_at, sent_at) VALUES ('m1', 'sub1', 'one@x', 'sent',
+			` + at + `, ` + at + `), ('m2', 'sub1', 'seen@x', 'in the outbox of the partition', ` + at + `, NULL)`,
 	} {
 		if _, err := db.Exec(statement); err != nil {
 			t.Fatal(err)
@@ -86,8 +93,10 @@ func pendingPeople(t *testing.T, db *sql.DB, d Dialect, first, second, third str
 		return found
 	}
 	for query, want := range map[string][]string{
-		`SELECT id || ' ' || domain || ' ' || email || ' ' || CASE WHEN token_hash IS NULL THEN 'ended' ELSE 'works' END || CASE WHEN expires_at = created_at THEN ' over' ELSE '' END FROM invitations ORDER BY id, domain`: {
-			"bare sub1 bare@x ended over", "one sub1 one@x works", "seen sub1 seen@x ended over", "two-sub1 sub1 two@x ended over", "two-sub2 sub2 two@x ended over"},
+		`SELECT id || ' ' || domain || ' ' || email || ' ' || CASE WHEN token_hash IS NULL THEN 'ended' ELSE 'works' END || CASE WHEN
+			expires_at = created_at THEN ' over' ELSE '' END FROM invitations ORDER BY id, domain`: {
+			"bare sub1 bare@x ended over", "one sub1 one@x works", "seen sub1 seen@x ended over", "two-sub1 sub1 two@x ended over",
+			"two-sub2 sub2 two@x ended over"},
 		`SELECT roles FROM invitations WHERE id IN ('bare', 'two-sub2') ORDER BY id`: {"[]", `["OWNERS"]`},
 		`SELECT id FROM users`: {"act"},
 		`SELECT user_id || ' ' || domain || ' ' || role FROM role_grants ORDER BY domain`: {"act sub1 OWNERS", "act sub2 OWNERS"},
@@ -96,7 +105,9 @@ func pendingPeople(t *testing.T, db *sql.DB, d Dialect, first, second, third str
 			t.Errorf("%s\n got %q\nwant %q", query, got, want)
 		}
 	}
-	if got := lines(`SELECT roles FROM invitations WHERE id = 'one'`)[0]; got != `["CA_AUDITORS","OWNERS"]` && got != `["OWNERS","CA_AUDITORS"]` {
+	if got := lines(
+		`SELECT roles FROM invitations WHERE id = 'one'`,
+	)[0]; got != `["CA_AUDITORS","OWNERS"]` && got != `["OWNERS","CA_AUDITORS"]` {
 		t.Errorf("roles of one: %s", got)
 	}
 }

@@ -18,9 +18,12 @@ func TestTiersAndAlarms(t *testing.T) {
 		}
 		const at = "'2026-01-02 03:04:05+00:00'"
 		for _, statement := range []string{
-			`INSERT INTO subscriptions (id, name, tier, purchased_certificates, purchased_cas, created_at) VALUES ('small', 'a', 'STANDARD', 999999, 1, ` + at + `), ('large', 'b', 'PREMIUM', 1000000, 1, ` + at +
-				`), ('generous', 'c', 'PREMIUM', 10, 1, ` + at + `), ('mean', 'd', 'STANDARD', 1000000, 1, ` + at + `), ('own', 'e', 'UNLIMITED', 1000000, 1, ` + at + `)`,
-			`INSERT INTO partitions (id, subscription_id, name, region, terms_accepted_by, created_at) VALUES ('sub1', 'small', 'a', 'US', 'x', ` + at + `)`,
+			`INSERT INTO subscriptions (id, name, tier, purchased_certificates, purchased_cas, created_at) VALUES ('small', 'a', 'STANDARD',
+				999999, 1, ` + at + `), ('large', 'b', 'PREMIUM', 1000000, 1, ` + at +
+				`), ('generous', 'c', 'PREMIUM', 10, 1, ` + at + `), ('mean', 'd', 'STANDARD', 1000000, 1, ` + at +
+				`), ('own', 'e', 'UNLIMITED', 1000000, 1, ` + at + `)`,
+			`INSERT INTO partitions (id, subscription_id, name, region, terms_accepted_by, created_at) VALUES ('sub1', 'small', 'a', 'US',
+				'x', ` + at + `)`,
 			`INSERT INTO notification_settings (partition_id, days, recipients) VALUES ('sub1', '[30]', '["a@example.com"]')`,
 		} {
 			if _, err := db.Exec(statement); err != nil {

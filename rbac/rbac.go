@@ -97,7 +97,8 @@ const (
 func Permissions() []Permission {
 	return []Permission{
 		SubscriptionBrowse, SubscriptionCreate, SubscriptionUpdate, SubscriptionAssign, PartitionBrowse, UserBrowse, UserInvite,
-		RoleManage, OutboxBrowse, JobBrowse, AccountBrowse, AccountManage, CABrowse, CACreate, CASelectProfiles, CADelete, CAPublishCRL, CADownload, ProfileBrowse, ProfileManage,
+		RoleManage, OutboxBrowse, JobBrowse, AccountBrowse, AccountManage, CABrowse, CACreate, CASelectProfiles, CADelete, CAPublishCRL,
+		CADownload, ProfileBrowse, ProfileManage,
 		CertificateBrowse, CertificateDownload, CertificateIssue, CertificateIssuePKCS12, CertificateVouch, CertificateChangeStatus,
 		EndEntityBrowse, EndEntityManage, TokenBrowse, TokenManage, AuditBrowse, NotificationBrowse, NotificationManage,
 		ProtocolBrowse, ProtocolManage,
@@ -189,9 +190,13 @@ func (g *Guard) Require(ctx context.Context, p Permission, domain string) error 
 		return NotFound()
 	}
 	if a.Service && ofPeople(p) {
-		return fault.New(fault.Forbidden, "A service token cannot manage people and can never have the permission %s.", p).Do("Sign in, or use a personal token.")
+		return fault.New(fault.Forbidden, "A service token cannot manage people and can never have the permission %s.", p).Do(
+			"Sign in, or use a personal token.",
+		)
 	}
-	return fault.New(fault.Forbidden, "Your role does not include the permission %s.", p).Do("Ask an Owner of the partition for a role that includes it.")
+	return fault.New(fault.Forbidden, "Your role does not include the permission %s.", p).Do(
+		"Ask an Owner of the partition for a role that includes it.",
+	)
 }
 
 // RequireOn is Require for an object. It may be in the scope of an actor that may do nothing in the partition as a whole: a
@@ -211,7 +216,9 @@ func (g *Guard) RequireOn(ctx context.Context, p Permission, on On) error {
 	case a.Scope.Configuration != "":
 		return fault.New(fault.Forbidden, "Clients of an enrollment protocol do not have the permission %s.", p)
 	}
-	return fault.New(fault.Forbidden, "The credential's role on this CA does not include the permission %s.", p).Do("Request the role cert-admins on this CA.")
+	return fault.New(fault.Forbidden, "The credential's role on this CA does not include the permission %s.", p).Do(
+		"Request the role cert-admins on this CA.",
+	)
 }
 
 // May answers what RequireOn would: for behaviour that depends on a permission without being refused for lack of it.
@@ -223,7 +230,9 @@ func (g *Guard) May(ctx context.Context, p Permission, on On) bool {
 // be allowed to do the same. what names it in the error.
 func (g *Guard) RequireHandOn(ctx context.Context, p Permission, domain, what string) error {
 	if err := g.Require(ctx, p, domain); fault.Is(err, fault.Forbidden) {
-		return fault.New(fault.Forbidden, "%s needs the permission %s, which your role does not have.", what, p).Do("Ask somebody whose role permits it to do this.")
+		return fault.New(fault.Forbidden, "%s needs the permission %s, which your role does not have.", what, p).Do(
+			"Ask somebody whose role permits it to do this.",
+		)
 	} else if err != nil {
 		return err
 	}
@@ -234,7 +243,9 @@ func (g *Guard) RequireHandOn(ctx context.Context, p Permission, domain, what st
 // session is not enough.
 func (g *Guard) RequireProof(ctx context.Context) error {
 	if a := ActorFrom(ctx); a != nil && a.SessionID != "" && !a.Proven {
-		return fault.New(fault.ProofRequired, "Confirm your identity first.").Do("Call confirmIdentity with your password or a code, then repeat the operation.")
+		return fault.New(fault.ProofRequired, "Confirm your identity first.").Do(
+			"Call confirmIdentity with your password or a code, then repeat the operation.",
+		)
 	}
 	return nil
 }

@@ -230,7 +230,10 @@ func TestCovers(t *testing.T) {
 	for _, c := range []struct {
 		has, of Role
 		want    bool
-	}{{Owners, CertificateAdministrators, true}, {CAAdministrators, CAAuditors, true}, {CAAdministrators, CertificateAdministrators, false}, {CAAuditors, CAAuditors, true}, {CAAuditors, Owners, false}} {
+	}{
+		{Owners, CertificateAdministrators, true}, {CAAdministrators, CAAuditors, true},
+		{CAAdministrators, CertificateAdministrators, false}, {CAAuditors, CAAuditors, true}, {CAAuditors, Owners, false},
+	} {
 		a := &Actor{Kind: UserActor, Grants: map[string][]Role{"sub1": {c.has}}}
 		if g.Covers(a, c.of, "sub1") != c.want || g.Covers(a, c.of, "sub2") {
 			t.Errorf("%s over %s", c.has, c.of)

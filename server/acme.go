@@ -13,7 +13,13 @@ import (
 type validation struct{ authority *va.Authority }
 
 func (v validation) Validate(ctx context.Context, c acme.Validation) (string, *acme.Problem) {
-	record, problem := v.authority.Validate(ctx, va.Challenge{Type: c.Type, Identifier: va.Identifier(c.Identifier), Token: c.Token, KeyAuthorization: c.KeyAuthorization, Wildcard: c.Wildcard, AccountURI: c.AccountURL})
+	record, problem := v.authority.Validate(
+		ctx,
+		va.Challenge{
+			Type: c.Type, Identifier: va.Identifier(c.Identifier), Token: c.Token, KeyAuthorization: c.KeyAuthorization,
+			Wildcard: c.Wildcard, AccountURI: c.AccountURL,
+		},
+	)
 	tried, err := json.Marshal(record)
 	if err != nil {
 		tried = nil // what was found counts, not its record
@@ -25,6 +31,8 @@ func (v validation) Validate(ctx context.Context, c acme.Validation) (string, *a
 }
 
 func (a *App) acmeProtocol() protocol.Protocol {
-	return protocol.Protocol{Engine: a.acme, Configurations: a.configurations, Limits: acmeLimits{a.visitors, a.limiter}, Log: a.log, BaseURL: a.cfg.BaseURL, CAA: a.acme.Validator.(validation).authority.CAA,
+	return protocol.Protocol{
+		Engine: a.acme, Configurations: a.configurations, Limits: acmeLimits{a.visitors, a.limiter}, Log: a.log, BaseURL: a.cfg.BaseURL,
+		CAA:       a.acme.Validator.(validation).authority.CAA,
 		RequestID: func(ctx context.Context) string { return infoFrom(ctx).id }}
 }

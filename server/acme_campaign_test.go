@@ -47,11 +47,14 @@ func newFleet(t *testing.T, n int) *fleet {
 		t.Fatal(err)
 	}
 	ahead.Add(int64(3 * time.Second)) // the tier may be known for two seconds
-	key, secret, err := f.acmeAdmin.CreateKey(f.ctx, f.c.ID, acme.NewKey{FriendlyName: "fleet", Allowed: []string{"*.fleet.test"}, Preauthorized: true})
+	key, secret, err := f.acmeAdmin.CreateKey(
+		f.ctx, f.c.ID, acme.NewKey{FriendlyName: "fleet", Allowed: []string{"*.fleet.test"}, Preauthorized: true},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
-	over := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, MaxIdleConnsPerHost: 16}} // what is tested is behind TLS
+	// what is tested is behind TLS
+	over := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, MaxIdleConnsPerHost: 16}}
 	var accounts []*acmeclient.Client
 	for range min(n, 10) {
 		c, err := acmeclient.New(t.Context(), over, acme.DirectoryURL(f.cfg.BaseURL, f.c))
@@ -226,11 +229,18 @@ func TestCampaignOfAThousand(t *testing.T) {
 	now := f.now()
 	begin := now.Add(90 * time.Second)
 	deadline := begin.Add(150 * time.Second)
-	c := f.campaign(t, acme.NewCampaign{Name: "new root", BeginsAt: begin, EndsAt: begin.Add(2 * time.Minute), RevokeAt: &deadline, RevocationReason: certificate.Superseded, ExplanationURL: "https://pki.test/why"})
+	c := f.campaign(
+		t,
+		acme.NewCampaign{
+			Name: "new root", BeginsAt: begin, EndsAt: begin.Add(2 * time.Minute), RevokeAt: &deadline,
+			RevocationReason: certificate.Superseded, ExplanationURL: "https://pki.test/why",
+		},
+	)
 	if c.Total != 1000 {
 		t.Fatalf("%d certificates", c.Total)
 	}
-	if w, err := f.hosts[0].client.RenewalInfo(t.Context(), f.hosts[0].ari); err != nil || w.ExplanationURL != "https://pki.test/why" || w.Start.Before(begin.Add(-time.Second)) || w.End.After(c.EndsAt.Add(time.Second)) {
+	if w, err := f.hosts[0].client.RenewalInfo(t.Context(), f.hosts[0].ari); err != nil || w.ExplanationURL != "https://pki.test/why" ||
+		w.Start.Before(begin.Add(-time.Second)) || w.End.After(c.EndsAt.Add(time.Second)) {
 		t.Errorf("%+v %v", w, err)
 	}
 	silent, rest := f.hosts[:10], append([]*host(nil), f.hosts[10:]...)
@@ -270,7 +280,8 @@ func TestCampaignOfAThousand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if last := len(p.Times) - 1; p.Replaced != 990 || p.Ended != 0 || p.Planned[last] != 1000 || p.Actual[last] != 990 || !p.Times[last].Equal(deadline) {
+	if last := len(p.Times) - 1; p.Replaced != 990 || p.Ended != 0 || p.Planned[last] != 1000 || p.Actual[last] != 990 ||
+		!p.Times[last].Equal(deadline) {
 		t.Errorf("%d replaced, %d ended, planned %v, actual %v", p.Replaced, p.Ended, p.Planned, p.Actual)
 	}
 	for n := range p.Times {
@@ -338,7 +349,9 @@ func TestCampaignsShareNothing(t *testing.T) {
 	f := newFleet(t, 6)
 	begin := f.now().Add(time.Hour)
 	deadline := begin.Add(2 * time.Hour)
-	n := acme.NewCampaign{Name: "first", BeginsAt: begin, EndsAt: begin.Add(time.Hour), RevokeAt: &deadline, RevocationReason: certificate.Superseded}
+	n := acme.NewCampaign{
+		Name: "first", BeginsAt: begin, EndsAt: begin.Add(time.Hour), RevokeAt: &deadline, RevocationReason: certificate.Superseded,
+	}
 	first := f.campaign(t, n)
 	n.Name = "second"
 	second := f.campaign(t, n)
@@ -373,7 +386,9 @@ func TestCampaignsShareNothing(t *testing.T) {
 		t.Error(err)
 	}
 	// Asked for before its time, the job goes back to sleep until the deadline.
-	if err := f.store.Tx(f.ctx, func(ctx context.Context) error { return f.jobs.Enqueue(ctx, acme.CampaignJob, second.ID, f.now(), nil) }); err != nil {
+	if err := f.store.Tx(
+		f.ctx, func(ctx context.Context) error { return f.jobs.Enqueue(ctx, acme.CampaignJob, second.ID, f.now(), nil) },
+	); err != nil {
 		t.Fatal(err)
 	}
 	ahead.Add(int64(2*time.Hour + 30*time.Minute)) // past the end, before the deadline
@@ -436,11 +451,21 @@ func TestCampaignLeavesOutWhatWasRenewed(t *testing.T) {
 	}
 	begin := f.now().Add(time.Hour)
 	deadline := begin.Add(2 * time.Hour)
-	c := f.campaign(t, acme.NewCampaign{Name: "new root", BeginsAt: begin, EndsAt: begin.Add(time.Hour), RevokeAt: &deadline, RevocationReason: certificate.Superseded})
+	c := f.campaign(
+		t,
+		acme.NewCampaign{
+			Name: "new root", BeginsAt: begin, EndsAt: begin.Add(time.Hour), RevokeAt: &deadline, RevocationReason: certificate.Superseded,
+		},
+	)
 	if c.Total != want || c.RenewedBefore != 2 {
 		t.Errorf("%d certificates, %d were renewed before", c.Total, c.RenewedBefore)
 	}
-	if text := f.done(t, rbac.ProtocolAuditors, `{ renewalCampaign(id: "`+c.ID+`") { total renewedBefore } partition(id: "`+f.m.Partition.ID+`") { countRenewalSelection(selection: {configurationId: "`+f.c.ID+`"}) } }`, nil); !strings.Contains(text, `"renewedBefore":2`) || !strings.Contains(text, `"countRenewalSelection":9`) {
+	if text := f.done(
+		t, rbac.ProtocolAuditors,
+		`{ renewalCampaign(id: "`+c.ID+`") { total renewedBefore } partition(id: "`+f.m.Partition.ID+
+			`") { countRenewalSelection(selection: {configurationId: "`+f.c.ID+`"}) } }`,
+		nil,
+	); !strings.Contains(text, `"renewedBefore":2`) || !strings.Contains(text, `"countRenewalSelection":9`) {
 		t.Error(text)
 	}
 	for n, in := range []bool{false, false, true, true, true, true, true} {
@@ -456,7 +481,9 @@ func TestCampaignLeavesOutWhatWasRenewed(t *testing.T) {
 	f.await(t, c, acme.Done)
 	for n, in := range []bool{false, false, true, true, true, true, true} {
 		var one certificate.Certificate
-		if err := f.store.DB(f.ctx).Take(&one, "configuration_id = ? AND serial_number = ?", f.c.ID, fmt.Sprintf("%x", mustParse(t, name(n).der).SerialNumber.Bytes())).Error; err != nil || one.Status == certificate.Revoked != in {
+		if err := f.store.DB(f.ctx).Take(
+			&one, "configuration_id = ? AND serial_number = ?", f.c.ID, fmt.Sprintf("%x", mustParse(t, name(n).der).SerialNumber.Bytes()),
+		).Error; err != nil || one.Status == certificate.Revoked != in {
 			t.Errorf("the first certificate of host %d is %s after the campaign, %v", n, one.Status, err)
 		}
 	}
@@ -476,7 +503,9 @@ func TestACampaignCancelledBeforeItWasPlanned(t *testing.T) {
 		t.Fatal(err)
 	}
 	begin := f.now().Add(time.Hour)
-	c, err := f.acmeAdmin.CreateCampaign(f.ctx, f.m.Partition.ID, acme.NewCampaign{Name: "too late", BeginsAt: begin, EndsAt: begin.Add(time.Hour)})
+	c, err := f.acmeAdmin.CreateCampaign(
+		f.ctx, f.m.Partition.ID, acme.NewCampaign{Name: "too late", BeginsAt: begin, EndsAt: begin.Add(time.Hour)},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

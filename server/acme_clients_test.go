@@ -48,7 +48,8 @@ func TestACMEKeepsTheOrderOfNames(t *testing.T) {
 	e := newACME(t, "")
 	c := e.raw(t, allNames)
 	_, o := c.order("www.example.com", "api.example.com", "10.1.2.3", "WWW.example.com")
-	if got := fmt.Sprint(o["identifiers"]); got != "[map[type:dns value:www.example.com] map[type:dns value:api.example.com] map[type:ip value:10.1.2.3]]" {
+	if got := fmt.Sprint(o["identifiers"]); got != "[map[type:dns value:www.example.com] map[type:dns value:api.example.com] "+
+		"map[type:ip value:10.1.2.3]]" {
 		t.Errorf("identifiers %s", got)
 	}
 	leaf := c.leaf(c.ok(c.finalize(o, "10.1.2.3", "api.example.com", "www.example.com"), 200).object()["certificate"].(string))
@@ -78,7 +79,9 @@ func TestACMEKeepsTheOrderOfNames(t *testing.T) {
 	}
 	for _, names := range [][]string{{"www.example.com"}, {"api.example.com", "www.example.com"},
 		{"zzz.example.com", "*.www.example.com", "www.example.com"}} {
-		c.want(fmt.Sprint("an order with a deactivated end entity: ", names), c.post("new-order", identifiers(names...)), 403, "unauthorized")
+		c.want(
+			fmt.Sprint("an order with a deactivated end entity: ", names), c.post("new-order", identifiers(names...)), 403, "unauthorized",
+		)
 	}
 	c.want("finalizing for a deactivated end entity", c.finalize(before, "www.example.com", "api.example.com"), 403, "unauthorized")
 	c.order("api.example.com")
@@ -111,7 +114,8 @@ func TestACMERefusesEarly(t *testing.T) {
 		return c.post("new-order", request)
 	}
 	for what, at := range map[string]time.Time{"a notAfter in the past": e.now().Add(-time.Hour),
-		"a notAfter after the CA's end": issuer.NotAfter.Add(time.Hour), "a notAfter beyond all time": time.Date(9999, 12, 31, 23, 59, 59, 0,
+		"a notAfter after the CA's end": issuer.NotAfter.Add(time.Hour),
+		"a notAfter beyond all time": time.Date(9999, 12, 31, 23, 59, 59, 0,
 			time.UTC)} {
 		if r := c.want(what, order(at), 400, "malformed"); !strings.Contains(r.Detail, "CA") && !strings.Contains(r.Detail, "past") {
 			t.Errorf("%s: %s", what, r.Detail)
@@ -258,7 +262,8 @@ func TestACMEWaitsOutADisabledCA(t *testing.T) {
 	}
 	s := e.stranger(t)
 	kid, secret := e.rawKey(t, acme.NewKey{FriendlyName: "late"})
-	s.want("an account of a disabled configuration", s.post("new-account", map[string]any{"externalAccountBinding": s.eab(kid, secret)}), 503,
+	s.want(
+		"an account of a disabled configuration", s.post("new-account", map[string]any{"externalAccountBinding": s.eab(kid, secret)}), 503,
 		"serverInternal")
 	raw.ok(raw.post(url, nil), 200)
 	raw.ok(raw.post("revoke-cert", map[string]any{"certificate": b64(der)}), 200)
@@ -311,7 +316,8 @@ func waitsForApproval(t *testing.T, e *acmeEstate) {
 		csr, _ = newCSR(t, "", name)
 		finalize = o["finalize"].(string)
 		r := c.ok(c.post(finalize, map[string]any{"csr": b64(csr)}), 200)
-		if v := r.object(); v["status"] != "processing" || v["certificate"] != nil || r.header.Get("Retry-After") != "5" || r.location() != url {
+		if v := r.object(); v["status"] != "processing" || v["certificate"] != nil || r.header.Get("Retry-After") != "5" ||
+			r.location() != url {
 			t.Fatalf("%v %v", v, r.header)
 		}
 		var w acme.Waiting
@@ -333,7 +339,8 @@ func waitsForApproval(t *testing.T, e *acmeEstate) {
 	other, _ := newCSR(t, "", "a.example.com")
 	c.want("another request for an order that waits", c.post(finalize, map[string]any{"csr": b64(other)}), 403, "orderNotReady")
 	var waits int64
-	if err := e.store.DB(e.ctx).Model(&approval.Request{}).Where("state = ?", approval.Pending).Count(&waits).Error; err != nil || waits != 1 {
+	if err := e.store.DB(e.ctx).Model(&approval.Request{}).Where("state = ?", approval.Pending).Count(&waits).Error; err != nil ||
+		waits != 1 {
 		t.Errorf("%d requests wait: %v", waits, err)
 	}
 	ahead.Add(int64(30 * time.Minute))
@@ -370,7 +377,8 @@ func waitsForApproval(t *testing.T, e *acmeEstate) {
 	s.keptAs(id, payload)
 	s.approve(id, s.alice)
 	s.becomes(id, approval.Done)
-	if v := c.ok(c.post(old, nil), 200).object(); v["status"] != "valid" || c.leaf(v["certificate"].(string)).Subject.CommonName != "old.example.com" {
+	if v := c.ok(c.post(old, nil), 200).object(); v["status"] != "valid" ||
+		c.leaf(v["certificate"].(string)).Subject.CommonName != "old.example.com" {
 		t.Errorf("%v", v)
 	}
 
@@ -428,7 +436,9 @@ func waitsForApproval(t *testing.T, e *acmeEstate) {
 	var changes atomic.Bool
 	whenSigned(t, e.App, func() {
 		if changes.Load() {
-			if err := e.store.DB(e.ctx).Exec("UPDATE certification_authorities SET version = version + 1 WHERE id = ?", e.c.Offerings[0].CAID).Error; err != nil {
+			if err := e.store.DB(e.ctx).Exec(
+				"UPDATE certification_authorities SET version = version + 1 WHERE id = ?", e.c.Offerings[0].CAID,
+			).Error; err != nil {
 				t.Error(err)
 			}
 		}

@@ -36,7 +36,9 @@ type appleServers struct {
 func newAppleServers(t testing.TB) *appleServers {
 	t.Helper()
 	key := newP256()
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test root in the place of Apple's"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(1, 0, 0),
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test root in the place of Apple's"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(1, 0, 0),
 		BasicConstraintsValid: true, IsCA: true, KeyUsage: x509.KeyUsageCertSign}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
@@ -48,7 +50,9 @@ func newAppleServers(t testing.TB) *appleServers {
 // settings of a configuration that believes them.
 func (s *appleServers) settings() string {
 	return string(jsonOf(acme.Settings{Challenges: []string{acme.HTTP01, acme.DeviceAttest01},
-		Attestation: map[attestation.Format]string{attestation.Apple: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.root.Raw}))}}))
+		Attestation: map[attestation.Format]string{
+			attestation.Apple: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.root.Raw})),
+		}}))
 }
 
 // attest is the attestation object for a key in the Secure Enclave of a device, in answer to a token.
@@ -58,8 +62,13 @@ func (s *appleServers) attest(serial string, key crypto.PublicKey, token string)
 	apple := func(last ...int) asn1.ObjectIdentifier {
 		return append(asn1.ObjectIdentifier{1, 2, 840, 113635, 100, 8}, last...)
 	}
-	leaf := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "device"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(0, 1, 0), KeyUsage: x509.KeyUsageDigitalSignature,
-		ExtraExtensions: []pkix.Extension{{Id: apple(9, 1), Value: []byte(serial)}, {Id: apple(9, 2), Value: []byte("00008110-" + serial)}, {Id: apple(10, 1), Value: []byte("17.4.1")}, {Id: apple(11, 1), Value: freshness[:]}}}
+	leaf := &x509.Certificate{
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "device"}, NotBefore: time.Now().Add(-time.Hour),
+		NotAfter: time.Now().AddDate(0, 1, 0), KeyUsage: x509.KeyUsageDigitalSignature,
+		ExtraExtensions: []pkix.Extension{
+			{Id: apple(9, 1), Value: []byte(serial)}, {Id: apple(9, 2), Value: []byte("00008110-" + serial)},
+			{Id: apple(10, 1), Value: []byte("17.4.1")}, {Id: apple(11, 1), Value: freshness[:]},
+		}}
 	der, err := x509.CreateCertificate(rand.Reader, leaf, s.root, key, s.key)
 	if err != nil {
 		s.t.Fatal(err)
@@ -125,7 +134,9 @@ func (c *rawACME) enrol(s *appleServers, serial string, profile ...string) ([]by
 func (e *acmeEstate) bindingRequired(t testing.TB) bool {
 	t.Helper()
 	c := e.stranger(t)
-	return c.ok(c.send(http.MethodGet, c.base+"directory", "", nil), 200).object()["meta"].(map[string]any)["externalAccountRequired"].(bool)
+	return c.ok(
+		c.send(http.MethodGet, c.base+"directory", "", nil), 200,
+	).object()["meta"].(map[string]any)["externalAccountRequired"].(bool)
 }
 
 const macbook = "C02XK1ABJGH6"
@@ -141,7 +152,10 @@ func TestAnAppleDeviceWithoutBinding(t *testing.T) {
 	if !e.bindingRequired(t) {
 		t.Error("the directory asks for no binding before there is a key")
 	}
-	key, secret, err := e.acmeAdmin.CreateKey(e.ctx, e.c.ID, acme.NewKey{FriendlyName: "macs", WithoutBinding: true, Allowed: []string{"device:" + macbook, "device:SPARE", "device:00008110-"}})
+	key, secret, err := e.acmeAdmin.CreateKey(
+		e.ctx, e.c.ID,
+		acme.NewKey{FriendlyName: "macs", WithoutBinding: true, Allowed: []string{"device:" + macbook, "device:SPARE", "device:00008110-"}},
+	)
 	if err != nil || secret != "" {
 		t.Fatalf("a secret %q, %v", secret, err)
 	}
@@ -150,7 +164,10 @@ func TestAnAppleDeviceWithoutBinding(t *testing.T) {
 	}
 	// Its identifier binds nothing, with whatever secret.
 	for _, guess := range [][]byte{{}, make([]byte, 32), []byte(key.ID)} {
-		stranger.want("bound to the key without binding", stranger.post("new-account", map[string]any{"externalAccountBinding": stranger.eab(key.ID, guess)}), 403, "unauthorized")
+		stranger.want(
+			"bound to the key without binding",
+			stranger.post("new-account", map[string]any{"externalAccountBinding": stranger.eab(key.ID, guess)}), 403, "unauthorized",
+		)
 	}
 
 	c := e.device(t)
@@ -164,7 +181,9 @@ func TestAnAppleDeviceWithoutBinding(t *testing.T) {
 		t.Errorf("the certificate names %v %v %s", leaf.DNSNames, leaf.IPAddresses, leaf.Subject)
 	}
 	var made certificate.Certificate
-	if err := e.store.DB(e.ctx).Take(&made, "configuration_id = ?", e.c.ID).Error; err != nil || !strings.Contains(made.SearchText, strings.ToLower(macbook)) || made.EndEntityID == nil {
+	if err := e.store.DB(e.ctx).Take(
+		&made, "configuration_id = ?", e.c.ID,
+	).Error; err != nil || !strings.Contains(made.SearchText, strings.ToLower(macbook)) || made.EndEntityID == nil {
 		t.Fatalf("%+v %v", made, err)
 	}
 
@@ -184,7 +203,9 @@ func TestAnAppleDeviceWithoutBinding(t *testing.T) {
 		t.Errorf("nothing is proved and the order is %s", order["status"])
 	}
 	c.want("finalized without a proof", c.post(order["finalize"].(string), deviceCSR(t, newP256())), 403, "orderNotReady")
-	if z := c.prove(s, order, "C02OTHER0000", newP256()); z["status"] != "invalid" || !strings.Contains(string(jsonOf(z)), urn+"badAttestationStatement") {
+	if z := c.prove(s, order, "C02OTHER0000", newP256()); z["status"] != "invalid" || !strings.Contains(
+		string(jsonOf(z)), urn+"badAttestationStatement",
+	) {
 		t.Errorf("another device proved it: %v", z)
 	}
 	order = c.ok(c.post("new-order", permanent("SPARE1")), 201).object()
@@ -226,7 +247,8 @@ func TestAnAppleDeviceWithoutBinding(t *testing.T) {
 
 	// One such key at a time.
 	another := acme.NewKey{FriendlyName: "more", WithoutBinding: true, Allowed: []string{"device:X"}}
-	if _, _, err := e.acmeAdmin.CreateKey(e.ctx, e.c.ID, another); !fault.Is(err, fault.Conflict) || fault.Of(err).Field != "withoutBinding" {
+	if _, _, err := e.acmeAdmin.CreateKey(e.ctx, e.c.ID, another); !fault.Is(err, fault.Conflict) ||
+		fault.Of(err).Field != "withoutBinding" {
 		t.Errorf("a second key: %v", err)
 	}
 	// Revoked, it makes no account and its accounts order nothing; then there may be another.
@@ -282,7 +304,12 @@ func TestLimitsOfAKeyWithoutBinding(t *testing.T) {
 func TestAKeyWithoutBindingIsMade(t *testing.T) {
 	e := newACME(t, "")
 	create := func(input string) answer {
-		return e.ask(t, e.as(rbac.ProtocolOperators), `mutation { createAcmeKey(input: {configurationId: "`+e.c.ID+`", withoutBinding: true, `+input+`}) { key { id state withoutBinding allowedIdentifiers } hmacKey } }`, nil)
+		return e.ask(
+			t, e.as(rbac.ProtocolOperators),
+			`mutation { createAcmeKey(input: {configurationId:
+				"`+e.c.ID+`", withoutBinding: true, `+input+`}) { key { id state withoutBinding allowedIdentifiers } hmacKey } }`,
+			nil,
+		)
 	}
 	refused := func(what, input, code, field string) {
 		t.Helper()
@@ -293,12 +320,24 @@ func TestAKeyWithoutBindingIsMade(t *testing.T) {
 	}
 	right := `friendlyName: "macs", allowedIdentifiers: ["device:C02XK1ABJGH6"]`
 	refused("no format is accepted", right, "POLICY_REFUSED", "withoutBinding")
-	e.done(t, rbac.ProtocolOperators, `mutation { updateAcmeSettings(input: {configurationId: "`+e.c.ID+`", attestation: [{format: "apple"}]}) { protocolConfiguration { id } } }`, nil)
+	e.done(
+		t, rbac.ProtocolOperators,
+		`mutation { updateAcmeSettings(input: {configurationId:
+			"`+e.c.ID+`", attestation: [{format: "apple"}]}) { protocolConfiguration { id } } }`,
+		nil,
+	)
 	refused("device-attest-01 is not offered", right, "POLICY_REFUSED", "withoutBinding")
-	e.done(t, rbac.ProtocolOperators, `mutation { updateAcmeSettings(input: {configurationId: "`+e.c.ID+`", challenges: ["device-attest-01"]}) { protocolConfiguration { id } } }`, nil)
+	e.done(
+		t, rbac.ProtocolOperators,
+		`mutation { updateAcmeSettings(input: {configurationId:
+			"`+e.c.ID+`", challenges: ["device-attest-01"]}) { protocolConfiguration { id } } }`,
+		nil,
+	)
 	refused("for which devices?", `friendlyName: "macs"`, "INVALID", "allowedIdentifiers")
 	for _, name := range []string{"host.example.com", "*.example.com", "10.0.0.0/8", "10.1.2.3", "device:", "*"} {
-		refused("for "+name, `friendlyName: "macs", allowedIdentifiers: ["device:C02XK1ABJGH6", "`+name+`"]`, "INVALID", "allowedIdentifiers")
+		refused(
+			"for "+name, `friendlyName: "macs", allowedIdentifiers: ["device:C02XK1ABJGH6", "`+name+`"]`, "INVALID", "allowedIdentifiers",
+		)
 	}
 	refused("without a proof", right+`, needsNoChallenge: true`, "INVALID", "needsNoChallenge")
 	var made struct {
@@ -311,13 +350,22 @@ func TestAKeyWithoutBindingIsMade(t *testing.T) {
 			HmacKey *string
 		}
 	}
-	e.done(t, rbac.ProtocolOperators, `mutation { createAcmeKey(input: {configurationId: "`+e.c.ID+`", withoutBinding: true, `+right+`}) { key { id state withoutBinding allowedIdentifiers } hmacKey } }`, &made)
-	if k := made.CreateAcmeKey; k.HmacKey != nil || !k.Key.WithoutBinding || k.Key.State != "ACTIVE" || !slices.Equal(k.Key.AllowedIdentifiers, []string{"device:C02XK1ABJGH6"}) {
+	e.done(
+		t, rbac.ProtocolOperators,
+		`mutation { createAcmeKey(input: {configurationId:
+			"`+e.c.ID+`", withoutBinding: true, `+right+`}) { key { id state withoutBinding allowedIdentifiers } hmacKey } }`,
+		&made,
+	)
+	if k := made.CreateAcmeKey; k.HmacKey != nil || !k.Key.WithoutBinding || k.Key.State != "ACTIVE" || !slices.Equal(
+		k.Key.AllowedIdentifiers, []string{"device:C02XK1ABJGH6"},
+	) {
 		t.Errorf("%+v", k)
 	}
 	refused("a second one", `friendlyName: "more", allowedIdentifiers: ["device:X"]`, "CONFLICT", "withoutBinding")
 	for _, role := range []rbac.Role{rbac.ProtocolAuditors, rbac.CAAuditors} {
-		if text := e.done(t, role, `{ protocolConfiguration(id: "`+e.c.ID+`") { acme { externalKeys { nodes { id withoutBinding } } } } }`, nil); !strings.Contains(text, `"withoutBinding":true`) {
+		if text := e.done(
+			t, role, `{ protocolConfiguration(id: "`+e.c.ID+`") { acme { externalKeys { nodes { id withoutBinding } } } } }`, nil,
+		); !strings.Contains(text, `"withoutBinding":true`) {
 			t.Errorf("%s sees %s", role, text)
 		}
 	}

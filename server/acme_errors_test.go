@@ -273,7 +273,8 @@ func (e *acmeEstate) rawKey(t testing.TB, k acme.NewKey) (string, []byte) {
 // stranger is a client without an account.
 func (e *acmeEstate) stranger(t testing.TB) *rawACME {
 	return &rawACME{t: t, e: e, base: strings.TrimSuffix(acme.DirectoryURL(e.cfg.BaseURL, e.c), "directory"), key: newP256(),
-		http: &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}} // what is tested is behind TLS
+		// what is tested is behind TLS
+		http: &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}}
 }
 
 // raw is a client with an account.
@@ -372,12 +373,16 @@ func TestACMERequests(t *testing.T) {
 	used := c.nonce
 	c.ok(c.post(account, nil), 200)
 	c.want("a nonce used before", c.post(account, nil, header("nonce", used)), 400, "badNonce")
-	c.want("a nonce of somebody else", c.post(account, nil, header("nonce", b64([]byte("0123456789abcdef0123456789abcdef0123")))), 400, "badNonce")
+	c.want(
+		"a nonce of somebody else", c.post(account, nil, header("nonce", b64([]byte("0123456789abcdef0123456789abcdef0123")))), 400,
+		"badNonce",
+	)
 	c.want("a nonce that is no base64url", c.post(account, nil, header("nonce", "a+/=")), 400, "badNonce")
 	c.want("without a nonce", c.post(account, nil, header("nonce", nil)), 400, "badNonce")
 	c.ok(c.post(account, nil), 200)
 	for method, status := range map[string]int{"HEAD": 200, "GET": 204} {
-		if r := c.send(method, c.base+"new-nonce", "", nil); r.status != status || r.header.Get("Replay-Nonce") == "" || r.header.Get("Cache-Control") != "no-store" {
+		if r := c.send(method, c.base+"new-nonce", "", nil); r.status != status || r.header.Get("Replay-Nonce") == "" ||
+			r.header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%s new-nonce: %d %v", method, r.status, r.header)
 		}
 	}
@@ -440,23 +445,31 @@ func TestACMERequests(t *testing.T) {
 		"query":                  {403, "unauthorized", []change{func(v *envelope) { v.url += "?a=b" }}},
 		"kid that is no account": {400, "accountDoesNotExist", []change{header("kid", c.base+"account/none")}},
 		"kid that is no URL":     {400, "accountDoesNotExist", []change{header("kid", "1")}},
-		"kid of another place":   {400, "accountDoesNotExist", []change{header("kid", strings.Replace(account, "/acme-test/", "/other/", 1))}},
-		"kid is a number":        {400, "malformed", []change{header("kid", 1)}},
-		"content type of JSON":   {415, "malformed", []change{func(v *envelope) { v.contentType = "application/json" }}},
-		"no content type":        {415, "malformed", []change{func(v *envelope) { v.contentType = "" }}},
-		"padded":                 {400, "malformed", []change{padded("protected")}},
-		"padded payload":         {400, "malformed", []change{padded("payload")}},
-		"padded signature":       {400, "malformed", []change{padded("signature")}},
-		"trailing data":          {400, "malformed", []change{whole(func(b []byte) []byte { return append(b, "{}"...) })}},
-		"member twice":           {400, "malformed", []change{whole(func(b []byte) []byte { return append([]byte(`{"payload":"",`), b[1:]...) })}},
-		"header member twice":    {400, "malformed", []change{member("protected", b64([]byte(`{"alg":"none","alg":"ES256","nonce":"","url":"","kid":""}`)))}},
-		"header is an array":     {400, "malformed", []change{member("protected", b64([]byte(`[]`)))}},
-		"header is no JSON":      {400, "malformed", []change{member("protected", b64([]byte(`{`)))}},
-		"an array":               {400, "malformed", []change{whole(func(b []byte) []byte { return []byte("[" + string(b) + "]") })}},
-		"compact serialization":  {400, "malformed", []change{whole(func([]byte) []byte { return []byte("e30.e30.e30") })}},
-		"nothing":                {400, "malformed", []change{whole(func([]byte) []byte { return nil })}},
-		"oversized":              {413, "malformed", []change{member("more", strings.Repeat("x", 300<<10))}},
-		"deep":                   {400, "malformed", []change{whole(func([]byte) []byte { return []byte(strings.Repeat(`{"a":`, 50_000)) })}},
+		"kid of another place": {
+			400, "accountDoesNotExist", []change{header("kid", strings.Replace(account, "/acme-test/", "/other/", 1))},
+		},
+		"kid is a number":      {400, "malformed", []change{header("kid", 1)}},
+		"content type of JSON": {415, "malformed", []change{func(v *envelope) { v.contentType = "application/json" }}},
+		"no content type":      {415, "malformed", []change{func(v *envelope) { v.contentType = "" }}},
+		"padded":               {400, "malformed", []change{padded("protected")}},
+		"padded payload":       {400, "malformed", []change{padded("payload")}},
+		"padded signature":     {400, "malformed", []change{padded("signature")}},
+		"trailing data":        {400, "malformed", []change{whole(func(b []byte) []byte { return append(b, "{}"...) })}},
+		"member twice": {
+			400, "malformed", []change{whole(func(b []byte) []byte { return append([]byte(`{"payload":"",`), b[1:]...) })},
+		},
+		"header member twice": {
+			400, "malformed", []change{member("protected", b64([]byte(`{"alg":"none","alg":"ES256","nonce":"","url":"","kid":""}`)))},
+		},
+		"header is an array":    {400, "malformed", []change{member("protected", b64([]byte(`[]`)))}},
+		"header is no JSON":     {400, "malformed", []change{member("protected", b64([]byte(`{`)))}},
+		"an array":              {400, "malformed", []change{whole(func(b []byte) []byte { return []byte("[" + string(b) + "]") })}},
+		"compact serialization": {400, "malformed", []change{whole(func([]byte) []byte { return []byte("e30.e30.e30") })}},
+		"nothing":               {400, "malformed", []change{whole(func([]byte) []byte { return nil })}},
+		"oversized":             {413, "malformed", []change{member("more", strings.Repeat("x", 300<<10))}},
+		"deep": {
+			400, "malformed", []change{whole(func([]byte) []byte { return []byte(strings.Repeat(`{"a":`, 50_000)) })},
+		},
 	} {
 		r := c.want(what, c.post(account, nil, one.changes...), one.status, one.typ)
 		if one.typ == "badSignatureAlgorithm" && (len(r.Algs) == 0 || !slices.Contains(r.Algs, any("ES256"))) {
@@ -471,7 +484,9 @@ func TestACMERequests(t *testing.T) {
 		typ     string
 		changes []change
 	}{
-		"a weak RSA key":      {"badPublicKey", []change{header("jwk", jwkOf(weak)), header("alg", "RS256"), func(v *envelope) { v.key = weak }}},
+		"a weak RSA key": {
+			"badPublicKey", []change{header("jwk", jwkOf(weak)), header("alg", "RS256"), func(v *envelope) { v.key = weak }},
+		},
 		"a point off curve":   {"badPublicKey", []change{header("jwk", outOfCurve)}},
 		"a private key":       {"badPublicKey", []change{header("jwk", private)}},
 		"a symmetric key":     {"badPublicKey", []change{header("jwk", map[string]any{"kty": "oct", "k": "AAAA"})}},
@@ -520,11 +535,16 @@ func TestACMERequests(t *testing.T) {
 		t.Errorf("the same key has another account: %s", again.location())
 	}
 	other := e.stranger(t)
-	other.want("a key that has made its accounts", other.post("new-account", map[string]any{"externalAccountBinding": other.eab(kid, secret)}), 403, "unauthorized")
+	other.want(
+		"a key that has made its accounts", other.post("new-account", map[string]any{"externalAccountBinding": other.eab(kid, secret)}),
+		403, "unauthorized",
+	)
 	s.kid = made.location()
 	s.want("update of contacts", s.post(s.kid, map[string]any{"contact": []string{"tel:1"}}), 400, "unsupportedContact")
 	// RFC 8555 7.3.2: what a client may not change is ignored.
-	if v := s.ok(s.post(s.kid, map[string]any{"status": "valid", "orders": "x", "contact": []string{"mailto:b@example.com"}}), 200).object(); fmt.Sprint(v["contact"]) != "[mailto:b@example.com]" || v["status"] != "valid" {
+	if v := s.ok(
+		s.post(s.kid, map[string]any{"status": "valid", "orders": "x", "contact": []string{"mailto:b@example.com"}}), 200,
+	).object(); fmt.Sprint(v["contact"]) != "[mailto:b@example.com]" || v["status"] != "valid" {
 		t.Errorf("%v", v)
 	}
 
@@ -550,7 +570,13 @@ func TestACMERequests(t *testing.T) {
 	}
 
 	// Another configuration.
-	second, err := e.configurations.Create(e.ctx, protocolconfig.Request{PartitionID: e.m.Partition.ID, Identifier: "second", Type: acme.TypeID, Offerings: protocolconfig.One(e.c.Offerings[0].CAID, e.c.Offerings[0].ProfileID)})
+	second, err := e.configurations.Create(
+		e.ctx,
+		protocolconfig.Request{
+			PartitionID: e.m.Partition.ID, Identifier: "second", Type: acme.TypeID,
+			Offerings: protocolconfig.One(e.c.Offerings[0].CAID, e.c.Offerings[0].ProfileID),
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -559,10 +585,15 @@ func TestACMERequests(t *testing.T) {
 	o2.key, o2.kid = c.key, account
 	o2.want("account of another configuration", o2.post("new-order", identifiers("a.example.com")), 400, "accountDoesNotExist")
 	o2.kid = strings.Replace(account, "/acme-test/", "/second/", 1)
-	o2.want("account of another configuration by its own URL", o2.post("new-order", identifiers("a.example.com")), 400, "accountDoesNotExist")
+	o2.want(
+		"account of another configuration by its own URL", o2.post("new-order", identifiers("a.example.com")), 400, "accountDoesNotExist",
+	)
 	o2.want("nor its order", o2.post(strings.Replace(orderURL, "/acme-test/", "/second/", 1), nil), 400, "accountDoesNotExist")
 	o2.kid = ""
-	o2.want("EAB key of another configuration", o2.post("new-account", map[string]any{"externalAccountBinding": o2.eab(kid, secret)}), 403, "unauthorized")
+	o2.want(
+		"EAB key of another configuration", o2.post("new-account", map[string]any{"externalAccountBinding": o2.eab(kid, secret)}), 403,
+		"unauthorized",
+	)
 	here := there.raw(t, acme.NewKey{FriendlyName: "second"})
 	here.want("order of another configuration", here.post(strings.Replace(orderURL, "/acme-test/", "/second/", 1), nil), 404, "malformed")
 
@@ -580,7 +611,10 @@ func TestACMERequests(t *testing.T) {
 			t.Errorf("%s %s: no Allow", method, path)
 		}
 	}
-	for _, path := range []string{"nothing", "order/none", "authz/none", "challenge/none/http-01", "challenge/x", "certificate/none", "order/x/y/z", "renewal-info", "renewal-info/x/y"} {
+	for _, path := range []string{
+		"nothing", "order/none", "authz/none", "challenge/none/http-01", "challenge/x", "certificate/none", "order/x/y/z", "renewal-info",
+		"renewal-info/x/y",
+	} {
 		c.want("POST "+path, c.post(path, nil), 404, "malformed")
 	}
 	c.want("a payload where none may be", c.post(orderURL, map[string]any{}), 400, "malformed")
@@ -591,25 +625,43 @@ func TestACMERequests(t *testing.T) {
 	}
 
 	// Orders (RFC 8555 7.4).
-	for value, typ := range map[string]string{"a_b.example.com": "rejectedIdentifier", "a.*.example.com": "malformed", "*.*.example.com": "malformed", "*": "malformed", "w*.example.com": "malformed", "a.example.com.": "malformed",
-		"": "malformed", "a b.example.com": "malformed", "a.example.com:80": "malformed", "https://a.example.com": "malformed", "a..example.com": "malformed", "-a.example.com": "malformed", "10.1.2.3": "malformed", "2001:db8::1": "malformed",
-		"a.example.org": "rejectedIdentifier", strings.Repeat("a", 64) + ".example.com": "malformed", "a.example.com\n": "malformed", "a@example.com": "malformed", "example.com/": "malformed"} {
+	for value, typ := range map[string]string{
+		"a_b.example.com": "rejectedIdentifier", "a.*.example.com": "malformed", "*.*.example.com": "malformed", "*": "malformed",
+		"w*.example.com": "malformed", "a.example.com.": "malformed",
+		"": "malformed", "a b.example.com": "malformed", "a.example.com:80": "malformed", "https://a.example.com": "malformed",
+		"a..example.com": "malformed", "-a.example.com": "malformed", "10.1.2.3": "malformed", "2001:db8::1": "malformed",
+		"a.example.org": "rejectedIdentifier", strings.Repeat("a", 64) +
+			".example.com": "malformed", "a.example.com\n": "malformed", "a@example.com": "malformed", "example.com/": "malformed"} {
 		status := 400
 		if typ == "rejectedIdentifier" {
 			status = 403
 		}
-		r := c.want(strconv.Quote(value), c.post("new-order", map[string]any{"identifiers": []any{map[string]any{"type": "dns", "value": value}}}), status, typ)
+		r := c.want(
+			strconv.Quote(value), c.post("new-order", map[string]any{"identifiers": []any{map[string]any{"type": "dns", "value": value}}}),
+			status, typ,
+		)
 		if !strings.Contains(string(r.body), `"identifier":`) {
 			t.Errorf("%q: the problem does not say which identifier: %s", value, r.body)
 		}
 	}
-	c.want("type", c.post("new-order", map[string]any{"identifiers": []any{map[string]any{"type": "email", "value": "a@example.com"}}}), 400, "unsupportedIdentifier")
-	c.want("address", c.post("new-order", map[string]any{"identifiers": []any{map[string]any{"type": "ip", "value": "10.1.2"}}}), 400, "malformed")
-	c.want("zone", c.post("new-order", map[string]any{"identifiers": []any{map[string]any{"type": "ip", "value": "fe80::1%eth0"}}}), 400, "malformed")
+	c.want(
+		"type", c.post("new-order", map[string]any{"identifiers": []any{map[string]any{"type": "email", "value": "a@example.com"}}}), 400,
+		"unsupportedIdentifier",
+	)
+	c.want(
+		"address", c.post("new-order", map[string]any{"identifiers": []any{map[string]any{"type": "ip", "value": "10.1.2"}}}), 400,
+		"malformed",
+	)
+	c.want(
+		"zone", c.post("new-order", map[string]any{"identifiers": []any{map[string]any{"type": "ip", "value": "fe80::1%eth0"}}}), 400,
+		"malformed",
+	)
 	c.want("none", c.post("new-order", map[string]any{"identifiers": []any{}}), 400, "malformed")
 	c.want("too many", c.post("new-order", identifiers(slices.Repeat([]string{"a.example.com"}, 101)...)), 400, "malformed")
 	for typ, names := range map[string][]string{"compound": {"a_b.example.com", "a..b"}, "malformed": {"a..b", "b..c"}} {
-		if r := c.want("two refused", c.post("new-order", identifiers(names...)), 400, typ); len(r.Subs) != 2 || strings.Count(string(r.body), `"status"`) != 1 {
+		if r := c.want(
+			"two refused", c.post("new-order", identifiers(names...)), 400, typ,
+		); len(r.Subs) != 2 || strings.Count(string(r.body), `"status"`) != 1 {
 			t.Errorf("%s", r.body)
 		}
 	}
@@ -625,7 +677,12 @@ func TestACMERequests(t *testing.T) {
 	c.want("notAfter of 50 years", c.post("new-order", with("notAfter", e.now().AddDate(50, 0, 0).Format(time.RFC3339))), 400, "malformed")
 	end := e.now().AddDate(0, 0, 3).UTC().Truncate(time.Second)
 	bounded := c.ok(c.post("new-order", with("notAfter", end.Format(time.RFC3339))), 201).object()
-	block, _ := pem.Decode(c.ok(c.post(c.ok(c.post(bounded["finalize"].(string), map[string]any{"csr": b64(csr)}), 200).object()["certificate"].(string), nil), 200).body)
+	block, _ := pem.Decode(
+		c.ok(
+			c.post(c.ok(c.post(bounded["finalize"].(string), map[string]any{"csr": b64(csr)}), 200).object()["certificate"].(string), nil),
+			200,
+		).body,
+	)
 	if leaf, err := x509.ParseCertificate(block.Bytes); err != nil || !leaf.NotAfter.Equal(end) {
 		t.Errorf("notAfter %v, not %s, %v", leaf.NotAfter, end, err)
 	}
@@ -642,19 +699,33 @@ func TestACMERequests(t *testing.T) {
 	forged := slices.Clone(csr)
 	forged[len(forged)-1] ^= 1
 	for what, der := range map[string][]byte{
-		"no CSR": nil, "no DER": []byte("x"), "a certificate": der, "other names": sign(newP256(), "c.example.com"), "more names": sign(newP256(), "a.example.com", "c.example.com"), "no names": sign(newP256()),
-		"the account key": sign(c.key, "a.example.com"), "a weak key": sign(weak, "a.example.com"), "a bad signature": forged, "an address more": func() []byte { d, _ := newCSR(t, "", "a.example.com", "10.1.1.1"); return d }(),
-		"another common name": func() []byte { d, _ := newCSR(t, "c.example.com", "a.example.com"); return d }(), "something behind": append(slices.Clone(csr), 0),
+		"no CSR": nil, "no DER": []byte("x"), "a certificate": der, "other names": sign(newP256(), "c.example.com"), "more names": sign(
+			newP256(), "a.example.com", "c.example.com",
+		), "no names": sign(newP256()),
+		"the account key": sign(c.key, "a.example.com"), "a weak key": sign(weak, "a.example.com"), "a bad signature": forged,
+		"an address more": func() []byte {
+			d, _ := newCSR(t, "", "a.example.com", "10.1.1.1")
+			return d
+		}(),
+		"another common name": func() []byte {
+			d, _ := newCSR(t, "c.example.com", "a.example.com")
+			return d
+		}(), "something behind": append(slices.Clone(csr), 0),
 	} {
 		c.want("finalize with "+what, c.post(finalize, map[string]any{"csr": b64(der)}), 400, "badCSR")
 	}
-	c.want("padded CSR", c.post(finalize, map[string]any{"csr": base64.URLEncoding.EncodeToString(append(slices.Clone(csr), 0))}), 400, "badCSR")
+	c.want(
+		"padded CSR", c.post(finalize, map[string]any{"csr": base64.URLEncoding.EncodeToString(append(slices.Clone(csr), 0))}), 400,
+		"badCSR",
+	)
 	c.want("without csr", c.post(finalize, map[string]any{}), 400, "badCSR")
 	if v := c.ok(c.post(orderURL, nil), 200).object(); v["status"] != "ready" {
 		t.Errorf("after refused requests the order is %v", v["status"])
 	}
 	done := c.ok(c.post(finalize, map[string]any{"csr": b64(csr)}), 200)
-	if repeated := c.ok(c.post(finalize, map[string]any{"csr": b64(csr)}), 200); done.location() != orderURL || repeated.object()["certificate"] != done.object()["certificate"] {
+	if repeated := c.ok(
+		c.post(finalize, map[string]any{"csr": b64(csr)}), 200,
+	); done.location() != orderURL || repeated.object()["certificate"] != done.object()["certificate"] {
 		t.Errorf("%s %s", done.location(), repeated.body)
 	}
 	c.want("finalized already", c.post(finalize, map[string]any{"csr": b64(sign(newP256(), "a.example.com"))}), 403, "orderNotReady")
@@ -676,7 +747,10 @@ func TestACMERequests(t *testing.T) {
 	c.want("no certificate", c.post("revoke-cert", map[string]any{}), 400, "malformed")
 	c.want("no DER", c.post("revoke-cert", revoke([]byte("x"), nil)), 400, "malformed")
 	foreignKey := newP256()
-	foreign, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{SerialNumber: mustParse(t, der).SerialNumber, NotAfter: time.Now().Add(time.Hour)}, &x509.Certificate{}, &foreignKey.PublicKey, foreignKey)
+	foreign, err := x509.CreateCertificate(
+		rand.Reader, &x509.Certificate{SerialNumber: mustParse(t, der).SerialNumber, NotAfter: time.Now().Add(time.Hour)},
+		&x509.Certificate{}, &foreignKey.PublicKey, foreignKey,
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -705,7 +779,9 @@ func TestACMERequests(t *testing.T) {
 		t.Errorf("%v", r.header)
 	}
 	c.want("ARI of nothing", c.send("GET", c.base+"renewal-info/x", "", nil), 400, "malformed")
-	c.want("ARI of an unknown certificate", c.send("GET", c.base+"renewal-info/"+b64(leaf.AuthorityKeyId)+".AQID", "", nil), 404, "malformed")
+	c.want(
+		"ARI of an unknown certificate", c.send("GET", c.base+"renewal-info/"+b64(leaf.AuthorityKeyId)+".AQID", "", nil), 404, "malformed",
+	)
 	replaces := func(c *rawACME, id, name string) *reply {
 		v := identifiers(name)
 		v["replaces"] = id
@@ -729,7 +805,10 @@ func TestACMERequests(t *testing.T) {
 	// Another key (RFC 8555 7.3.5).
 	next := newP256()
 	inner := func(signer crypto.Signer, account string, old crypto.Signer, changes ...change) any {
-		v := &envelope{key: signer, header: map[string]any{"alg": "ES256", "jwk": jwkOf(signer), "url": c.base + "key-change"}, payload: jsonOf(map[string]any{"account": account, "oldKey": jwkOf(old)}), members: map[string]any{}}
+		v := &envelope{
+			key: signer, header: map[string]any{"alg": "ES256", "jwk": jwkOf(signer), "url": c.base + "key-change"},
+			payload: jsonOf(map[string]any{"account": account, "oldKey": jwkOf(old)}), members: map[string]any{},
+		}
 		for _, f := range changes {
 			f(v)
 		}
@@ -741,7 +820,9 @@ func TestACMERequests(t *testing.T) {
 	c.want("inner with a nonce", rollover(inner(next, c.kid, c.key, header("nonce", "x"))), 400, "malformed")
 	c.want("inner with another url", rollover(inner(next, c.kid, c.key, header("url", c.base+"new-order"))), 400, "malformed")
 	c.want("inner with kid", rollover(inner(next, c.kid, c.key, header("jwk", nil), header("kid", c.kid))), 400, "malformed")
-	c.want("inner not signed by the new key", rollover(inner(next, c.kid, c.key, func(v *envelope) { v.key = newP256() })), 400, "malformed")
+	c.want(
+		"inner not signed by the new key", rollover(inner(next, c.kid, c.key, func(v *envelope) { v.key = newP256() })), 400, "malformed",
+	)
 	c.want("inner with a weak key", rollover(inner(weak, c.kid, c.key, header("alg", "RS256"))), 400, "badPublicKey")
 	c.want("no inner JWS", rollover(map[string]any{}), 400, "malformed")
 	if r := c.want("the key of another account", rollover(inner(holder.key, c.kid, c.key)), 409, "malformed"); r.location() != holder.kid {
@@ -763,7 +844,10 @@ func TestACMERequests(t *testing.T) {
 	if v := c.ok(c.post(endURL, nil), 200).object(); v["status"] != "invalid" {
 		t.Errorf("%v", v)
 	}
-	c.want("finalizing what has ended", c.post(ending["finalize"].(string), map[string]any{"csr": b64(sign(newP256(), "h.example.com"))}), 403, "orderNotReady")
+	c.want(
+		"finalizing what has ended", c.post(ending["finalize"].(string), map[string]any{"csr": b64(sign(newP256(), "h.example.com"))}),
+		403, "orderNotReady",
+	)
 	if v := c.ok(c.post(account, map[string]any{"status": "deactivated"}), 200).object(); v["status"] != "deactivated" {
 		t.Errorf("%v", v)
 	}
@@ -935,7 +1019,12 @@ func (e *acmeEstate) prover(t testing.TB) *prover {
 		_ = p.alpn.Close()
 	})
 	port := func(l net.Listener) int { return l.Addr().(*net.TCPAddr).Port }
-	authority, err := va.New(va.Config{HTTPPort: port(web), TLSPort: port(p.alpn), Resolvers: []string{p.dns.Address}, Allow: []string{"127.0.0.0/8"}, CAA: []string{"pki.example"}, Timeout: 2 * time.Second})
+	authority, err := va.New(
+		va.Config{
+			HTTPPort: port(web), TLSPort: port(p.alpn), Resolvers: []string{p.dns.Address}, Allow: []string{"127.0.0.0/8"},
+			CAA: []string{"pki.example"}, Timeout: 2 * time.Second,
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -979,7 +1068,10 @@ func TestACMEValidation(t *testing.T) {
 	}
 	at := func(name string, lines ...string) func(string) { return func(string) { dns.Set(t, name, lines...) } }
 	fail("no such name", "none.example.com", "http-01", "dns", at("none.example.com"))
-	fail("an address that is not connected to", "inside.example.com", "http-01", "connection", at("inside.example.com", "A 169.254.169.254"))
+	fail(
+		"an address that is not connected to", "inside.example.com", "http-01", "connection",
+		at("inside.example.com", "A 169.254.169.254"),
+	)
 	fail("nothing at the path", "empty.example.com", "http-01", "incorrectResponse", at("empty.example.com", "A 127.0.0.1"))
 	fail("another content", "wrong.example.com", "http-01", "unauthorized", func(token string) {
 		dns.Set(t, "wrong.example.com", "A 127.0.0.1")
@@ -1014,7 +1106,8 @@ func TestACMEValidation(t *testing.T) {
 		c.want("before it is proved", c.post(o["finalize"].(string), map[string]any{"csr": b64(csr)}), 403, "orderNotReady")
 		authz, url, token := c.challenge(o, 0, typ)
 		c.ok(c.post(url, nil), 200) // looked at, not answered
-		if v := c.ok(c.post(authz, nil), 200).object(); v["status"] != "pending" || v["identifier"].(map[string]any)["value"] != host || v["wildcard"] != nil != (host != name) {
+		if v := c.ok(c.post(authz, nil), 200).object(); v["status"] != "pending" || v["identifier"].(map[string]any)["value"] != host ||
+			v["wildcard"] != nil != (host != name) {
 			t.Errorf("%v", v)
 		}
 		set(token)

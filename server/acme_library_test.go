@@ -38,13 +38,15 @@ func TestACMELibrary(t *testing.T) {
 	e.offer(t, both)
 	ctx := t.Context()
 	c := &acmez.Client{Client: &library.Client{Directory: acme.DirectoryURL(e.cfg.BaseURL, e.c), PollInterval: 10 * time.Millisecond,
-		HTTPClient: &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}}, // what is tested is behind TLS
+		// what is tested is behind TLS
+		HTTPClient: &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}},
 		ChallengeSolvers: map[string]acmez.Solver{"http-01": solver{t, e.prover(t)}}}
 	directory, err := c.GetDirectory(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m := directory.Meta; !m.ExternalAccountRequired || len(m.Profiles) != 2 || m.Profiles[both] == "" || directory.RenewalInfo == "" || directory.NewAuthz != "" {
+	if m := directory.Meta; !m.ExternalAccountRequired || len(m.Profiles) != 2 || m.Profiles[both] == "" || directory.RenewalInfo == "" ||
+		directory.NewAuthz != "" {
 		t.Errorf("%+v %+v", directory, m)
 	}
 	made, secret, err := e.acmeAdmin.CreateKey(e.ctx, e.c.ID, acme.NewKey{FriendlyName: "library"})
@@ -89,7 +91,8 @@ func TestACMELibrary(t *testing.T) {
 	}
 	// The library asks for renewal information by itself, and gets a window within the certificate's life.
 	info := stored.RenewalInfo
-	if info == nil || !info.HasWindow() || info.RetryAfter == nil || info.SelectedTime.Before(first.NotBefore) || info.SelectedTime.After(first.NotAfter) {
+	if info == nil || !info.HasWindow() || info.RetryAfter == nil || info.SelectedTime.Before(first.NotBefore) ||
+		info.SelectedTime.After(first.NotAfter) {
 		t.Fatalf("%+v", info)
 	}
 	second, _, err := obtain(func(p *acmez.OrderParameters) { p.Replaces, p.Profile = first, both })

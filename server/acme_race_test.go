@@ -107,7 +107,9 @@ func TestProvedAtTheSameMoment(t *testing.T) {
 		}
 	}
 	var proofs int64
-	if err := r.store.DB(r.ctx).Table("audit_events").Where("action = 'acme.authorization.prove'").Count(&proofs).Error; err != nil || proofs != 15 || r.jobCount(t) != 0 {
+	if err := r.store.DB(r.ctx).Table("audit_events").Where(
+		"action = 'acme.authorization.prove'",
+	).Count(&proofs).Error; err != nil || proofs != 15 || r.jobCount(t) != 0 {
 		t.Errorf("%d proofs are recorded, %d jobs are left, %v", proofs, r.jobCount(t), err)
 	}
 }
@@ -179,7 +181,8 @@ func TestDeactivatedWhileItIsProved(t *testing.T) {
 	}
 	close(r.v.let)
 	<-over
-	if z, err := r.acme.Authorization(r.ctx, r.a, o.Authorizations[0]); err != nil || z.Status != acme.Deactivated || r.status(t, o) != acme.Invalid {
+	if z, err := r.acme.Authorization(r.ctx, r.a, o.Authorizations[0]); err != nil || z.Status != acme.Deactivated ||
+		r.status(t, o) != acme.Invalid {
 		t.Errorf("the authorization is %s, the order %s, %v", z.Status, r.status(t, o), err)
 	}
 	// The same for an account.
@@ -198,7 +201,8 @@ func TestDeactivatedWhileItIsProved(t *testing.T) {
 	}
 	close(r.v.let)
 	<-over
-	if z, err := r.acme.Authorization(r.ctx, r.a, o.Authorizations[0]); err != nil || z.Status != acme.Deactivated || r.status(t, o) != acme.Invalid || r.jobCount(t) != 0 {
+	if z, err := r.acme.Authorization(r.ctx, r.a, o.Authorizations[0]); err != nil || z.Status != acme.Deactivated ||
+		r.status(t, o) != acme.Invalid || r.jobCount(t) != 0 {
 		t.Errorf("the authorization is %s, the order %s, %v", z.Status, r.status(t, o), err)
 	}
 }

@@ -55,7 +55,13 @@ func newACMEOn(t testing.TB, database, settings string) *acmeEstate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := a.configurations.Create(ctx, protocolconfig.Request{PartitionID: m.Partition.ID, Identifier: "acme-test", Type: acme.TypeID, Description: "test", Offerings: protocolconfig.One(issuing.ID, "privatessl-tls-server-supply-san"), Settings: settings})
+	c, err := a.configurations.Create(
+		ctx,
+		protocolconfig.Request{
+			PartitionID: m.Partition.ID, Identifier: "acme-test", Type: acme.TypeID, Description: "test",
+			Offerings: protocolconfig.One(issuing.ID, "privatessl-tls-server-supply-san"), Settings: settings,
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +84,13 @@ func (e *acmeEstate) client(t testing.TB, k acme.NewKey) (*client.Client, *clien
 		t.Fatal(err)
 	}
 	c := e.dial(key)
-	account, err := c.Register(t.Context(), &client.Account{Contact: []string{"mailto:admin@example.com"}, ExternalAccountBinding: &client.ExternalAccountBinding{KID: made.ID, Key: mac}}, client.AcceptTOS)
+	account, err := c.Register(
+		t.Context(),
+		&client.Account{
+			Contact: []string{"mailto:admin@example.com"}, ExternalAccountBinding: &client.ExternalAccountBinding{KID: made.ID, Key: mac},
+		},
+		client.AcceptTOS,
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +98,11 @@ func (e *acmeEstate) client(t testing.TB, k acme.NewKey) (*client.Client, *clien
 }
 
 func (e *acmeEstate) dial(key crypto.Signer) *client.Client {
-	return &client.Client{Key: key, DirectoryURL: acme.DirectoryURL(e.cfg.BaseURL, e.c), HTTPClient: &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}} // what is tested is behind TLS
+	// what is tested is behind TLS
+	return &client.Client{
+		Key: key, DirectoryURL: acme.DirectoryURL(e.cfg.BaseURL, e.c),
+		HTTPClient: &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}},
+	}
 }
 
 func newCSR(t testing.TB, cn string, names ...string) ([]byte, *ecdsa.PrivateKey) {
@@ -176,10 +192,13 @@ func TestACME(t *testing.T) {
 	if err := c.RevokeCert(ctx, key, chain[0], client.CRLReasonKeyCompromise); err != nil {
 		t.Error(err)
 	}
-	if err := c.RevokeCert(ctx, nil, chain[0], client.CRLReasonKeyCompromise); problem(err) != urn+"alreadyRevoked" && !errors.Is(err, nil) {
+	if err := c.RevokeCert(
+		ctx, nil, chain[0], client.CRLReasonKeyCompromise,
+	); problem(err) != urn+"alreadyRevoked" && !errors.Is(err, nil) {
 		t.Errorf("revoked twice: %v", err)
 	}
-	if err := e.store.DB(ctx).Take(&made, "id = ?", made.ID).Error; err != nil || made.Status != certificate.Revoked || made.RevocationReason != certificate.KeyCompromise {
+	if err := e.store.DB(ctx).Take(&made, "id = ?", made.ID).Error; err != nil || made.Status != certificate.Revoked ||
+		made.RevocationReason != certificate.KeyCompromise {
 		t.Errorf("%s %v", made.Status, err)
 	}
 	// Another key, and then the end of the account.

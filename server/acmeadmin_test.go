@@ -20,7 +20,10 @@ import (
 )
 
 func (e *acmeEstate) as(role rbac.Role) *rbac.Actor {
-	return &rbac.Actor{Kind: rbac.UserActor, ID: "u-" + string(role), Name: strings.ToLower(string(role)) + "@example.com", Grants: map[string][]rbac.Role{e.m.Partition.ID: {role}}}
+	return &rbac.Actor{
+		Kind: rbac.UserActor, ID: "u-" + string(role), Name: strings.ToLower(string(role)) + "@example.com",
+		Grants: map[string][]rbac.Role{e.m.Partition.ID: {role}},
+	}
 }
 
 // done asks what must succeed, and returns the payload as JSON.
@@ -52,29 +55,46 @@ func TestTheSecretOfAnACMEKeyIsShownOnce(t *testing.T) {
 			HmacKey string
 		}
 	}
-	e.done(t, rbac.ProtocolOperators, `mutation { createAcmeKey(input: {configurationId: "`+e.c.ID+`", friendlyName: "shop", allowedIdentifiers: ["*.Shop.example.com"], maxAccounts: 1, expiresAt: "`+e.now().Add(24*time.Hour).Format(time.RFC3339)+`"}) { key { id state allowedIdentifiers } hmacKey } }`, &made)
+	e.done(
+		t, rbac.ProtocolOperators,
+		`mutation { createAcmeKey(input: {configurationId:
+			"`+e.c.ID+`", friendlyName: "shop", allowedIdentifiers: ["*.Shop.example.com"], maxAccounts: 1, expiresAt: "`+
+			e.now().Add(24*time.Hour).Format(time.RFC3339)+`"}) { key { id state allowedIdentifiers } hmacKey } }`,
+		&made,
+	)
 	key, secret := made.CreateAcmeKey.Key, made.CreateAcmeKey.HmacKey
 	if len(secret) != 86 || key.State != "ACTIVE" || len(key.AllowedIdentifiers) != 1 || key.AllowedIdentifiers[0] != "*.shop.example.com" {
 		t.Fatalf("%+v", made)
 	}
-	everything := e.done(t, rbac.Owners, `{ protocolConfiguration(id: "`+e.c.ID+`") { acme { directoryUrl externalKeys { nodes { id friendlyName state maxAccounts accountCount createdBy } } } } partition(id: "`+e.m.Partition.ID+`") { auditEvents(first: 50) { nodes { action summary details } } } }`, nil)
-	if !strings.Contains(everything, key.ID) || !strings.Contains(everything, "acme.key.create") || !strings.Contains(everything, acme.DirectoryURL(e.cfg.BaseURL, e.c)) {
+	everything := e.done(
+		t, rbac.Owners,
+		`{ protocolConfiguration(id: "`+e.c.ID+`") { acme { directoryUrl externalKeys { nodes { id friendlyName state maxAccounts accountCount createdBy } } } } partition(id: "`+e.m.Partition.ID+`") { auditEvents(first: 50) { nodes { action summary details } } } }`,
+		nil,
+	)
+	if !strings.Contains(everything, key.ID) || !strings.Contains(everything, "acme.key.create") || !strings.Contains(
+		everything, acme.DirectoryURL(e.cfg.BaseURL, e.c),
+	) {
 		t.Errorf("the key is not to be seen: %s", everything)
 	}
 	if strings.Contains(everything, secret) {
 		t.Error("the secret is shown again")
 	}
 	var row acme.ExternalKey
-	if err := e.store.DB(e.ctx).Take(&row, "id = ?", key.ID).Error; err != nil || len(row.Secret) == 0 || strings.Contains(string(row.Secret), secret) {
+	if err := e.store.DB(e.ctx).Take(&row, "id = ?", key.ID).Error; err != nil || len(row.Secret) == 0 ||
+		strings.Contains(string(row.Secret), secret) {
 		t.Errorf("kept as %q, %v", row.Secret, err)
 	}
 	// It is told among the configuration's own events.
 	events, err := e.audit.List(e.ctx, e.m.Partition.ID, audit.Filter{ConfigurationID: e.c.ID, Action: "acme."}, page.Request{First: 10})
-	if err != nil || len(events.Nodes) != 1 || !strings.Contains(events.Nodes[0].Summary, "shop") || events.Nodes[0].ObjectName != e.c.Identifier {
+	if err != nil || len(events.Nodes) != 1 || !strings.Contains(events.Nodes[0].Summary, "shop") ||
+		events.Nodes[0].ObjectName != e.c.Identifier {
 		t.Errorf("events %+v, %v", events, err)
 	}
 
-	again := e.ask(t, e.as(rbac.CAAdministrators), `mutation { createAcmeKey(input: {configurationId: "`+e.c.ID+`", friendlyName: "shop"}) { hmacKey } }`, nil)
+	again := e.ask(
+		t, e.as(rbac.CAAdministrators),
+		`mutation { createAcmeKey(input: {configurationId: "`+e.c.ID+`", friendlyName: "shop"}) { hmacKey } }`, nil,
+	)
 	if again.code() != "CONFLICT" || again.Errors[0].Extensions.Field != "friendlyName" {
 		t.Errorf("the same name: %+v", again.Errors)
 	}
@@ -91,14 +111,20 @@ func TestTheSecretOfAnACMEKeyIsShownOnce(t *testing.T) {
 		}
 	}
 	for _, role := range []rbac.Role{rbac.CertificateAdministrators, rbac.CAAuditors, rbac.ProtocolAuditors} {
-		if got := e.ask(t, e.as(role), `mutation { revokeAcmeKey(input: {id: "`+key.ID+`"}) { key { id } } }`, nil); got.code() != "FORBIDDEN" {
+		if got := e.ask(
+			t, e.as(role), `mutation { revokeAcmeKey(input: {id: "`+key.ID+`"}) { key { id } } }`, nil,
+		); got.code() != "FORBIDDEN" {
 			t.Errorf("%s revokes: %+v", role, got.Errors)
 		}
 	}
-	if text := e.done(t, rbac.ProtocolOperators, `mutation { revokeAcmeKey(input: {id: "`+key.ID+`"}) { key { state } } }`, nil); !strings.Contains(text, "REVOKED") {
+	if text := e.done(
+		t, rbac.ProtocolOperators, `mutation { revokeAcmeKey(input: {id: "`+key.ID+`"}) { key { state } } }`, nil,
+	); !strings.Contains(text, "REVOKED") {
 		t.Error(text)
 	}
-	if got := e.ask(t, e.as(rbac.Owners), `mutation { revokeAcmeKey(input: {id: "`+key.ID+`"}) { key { id } } }`, nil); got.code() != "CONFLICT" {
+	if got := e.ask(
+		t, e.as(rbac.Owners), `mutation { revokeAcmeKey(input: {id: "`+key.ID+`"}) { key { id } } }`, nil,
+	); got.code() != "CONFLICT" {
 		t.Errorf("revoked twice: %+v", got.Errors)
 	}
 }
@@ -137,12 +163,18 @@ func TestAdministratorsSeeAccountsAndOrders(t *testing.T) {
 			}
 		}
 	}
-	e.done(t, rbac.ProtocolAuditors, `{ protocolConfiguration(id: "`+e.c.ID+`") { acme { accounts { totalCount nodes { status contact key { friendlyName } } } orders { nodes { status error { type detail subproblems { type } } identifiers { type value } account { key { friendlyName } } certificate { serialNumber } } } } } }`, &seen)
+	e.done(
+		t, rbac.ProtocolAuditors,
+		`{ protocolConfiguration(id: "`+e.c.ID+`") { acme { accounts { totalCount nodes { status contact key { friendlyName } } } orders { nodes { status error { type detail subproblems { type } } identifiers { type value } account { key { friendlyName } } certificate { serialNumber } } } } } }`,
+		&seen,
+	)
 	a := seen.ProtocolConfiguration.Acme
-	if a.Accounts.TotalCount != 1 || a.Accounts.Nodes[0].Status != "VALID" || a.Accounts.Nodes[0].Contact[0] != "mailto:admin@example.com" || a.Accounts.Nodes[0].Key.FriendlyName != "closed" {
+	if a.Accounts.TotalCount != 1 || a.Accounts.Nodes[0].Status != "VALID" ||
+		a.Accounts.Nodes[0].Contact[0] != "mailto:admin@example.com" || a.Accounts.Nodes[0].Key.FriendlyName != "closed" {
 		t.Errorf("accounts %+v", a.Accounts)
 	}
-	if o := a.Orders.Nodes; len(o) != 1 || o[0].Status != "VALID" || o[0].Identifiers[0].Value != "a.example.com" || o[0].Account.Key.FriendlyName != "closed" || o[0].Certificate == nil {
+	if o := a.Orders.Nodes; len(o) != 1 || o[0].Status != "VALID" || o[0].Identifiers[0].Value != "a.example.com" ||
+		o[0].Account.Key.FriendlyName != "closed" || o[0].Certificate == nil {
 		t.Errorf("orders %+v", o)
 	}
 }
@@ -150,14 +182,23 @@ func TestAdministratorsSeeAccountsAndOrders(t *testing.T) {
 func TestACMESettingsAreChangedOneByOne(t *testing.T) {
 	e := newACME(t, "")
 	change := func(input string) answer {
-		return e.ask(t, e.as(rbac.ProtocolOperators), `mutation { updateAcmeSettings(input: {configurationId: "`+e.c.ID+`", `+input+`}) { protocolConfiguration { acme { settings { challenges orderHours ordersPerHour attestation { format roots } } } } } }`, nil)
+		return e.ask(
+			t, e.as(rbac.ProtocolOperators),
+			`mutation { updateAcmeSettings(input: {configurationId:
+				"`+e.c.ID+`", `+input+`}) { protocolConfiguration { acme { settings { challenges orderHours ordersPerHour attestation { format roots } } } } } }`,
+			nil,
+		)
 	}
 	for _, input := range []string{`orderHours: 24`, `challenges: ["dns-01", "device-attest-01"], attestation: [{format: "apple"}]`} {
 		if got := change(input); got.code() != "" {
 			t.Fatal(got.Errors)
 		}
 	}
-	text := e.done(t, rbac.CAAuditors, `{ protocolConfiguration(id: "`+e.c.ID+`") { acme { settings { challenges orderHours ordersPerHour attestation { format } } } } }`, nil)
+	text := e.done(
+		t, rbac.CAAuditors,
+		`{ protocolConfiguration(id: "`+e.c.ID+`") { acme { settings { challenges orderHours ordersPerHour attestation { format } } } } }`,
+		nil,
+	)
 	for _, part := range []string{`"orderHours":24`, `"ordersPerHour":300`, `["dns-01","device-attest-01"]`, `"format":"apple"`} {
 		if !strings.Contains(text, part) {
 			t.Errorf("%s is missing: %s", part, text)
@@ -192,7 +233,12 @@ func TestARenewalCampaignIsFollowed(t *testing.T) {
 	for _, name := range names {
 		get(name)
 	}
-	text := e.done(t, rbac.ProtocolAuditors, `{ partition(id: "`+e.m.Partition.ID+`") { all: countRenewalSelection(selection: {configurationId: "`+e.c.ID+`"}) none: countRenewalSelection(selection: {keyType: "RSA 1024"}) } }`, nil)
+	text := e.done(
+		t, rbac.ProtocolAuditors,
+		`{ partition(id: "`+e.m.Partition.ID+`") { all: countRenewalSelection(selection: {configurationId: "`+e.c.ID+
+			`"}) none: countRenewalSelection(selection: {keyType: "RSA 1024"}) } }`,
+		nil,
+	)
 	if !strings.Contains(text, `"all":3`) || !strings.Contains(text, `"none":0`) {
 		t.Fatal(text)
 	}
@@ -202,7 +248,9 @@ func TestARenewalCampaignIsFollowed(t *testing.T) {
 	}
 	begin, end := e.now().Add(-time.Minute), e.now().Add(2*time.Hour)
 	create := func(name string, revoke time.Time) string {
-		return `mutation { createRenewalCampaign(input: {partitionId: "` + e.m.Partition.ID + `", name: "` + name + `", selection: ` + selection + `, beginsAt: "` + begin.Format(time.RFC3339) + `", endsAt: "` + end.Format(time.RFC3339) + `", revokeAt: "` + revoke.Format(time.RFC3339) + `"}) { campaign { id } } }`
+		return `mutation { createRenewalCampaign(input: {partitionId:
+			"` + e.m.Partition.ID + `", name: "` + name + `", selection: ` + selection + `, beginsAt: "` + begin.Format(time.RFC3339) +
+			`", endsAt: "` + end.Format(time.RFC3339) + `", revokeAt: "` + revoke.Format(time.RFC3339) + `"}) { campaign { id } } }`
 	}
 	// Who may not revoke cannot have a campaign revoke.
 	if got := e.ask(t, e.as(rbac.ProtocolOperators), create("mine", end.Add(time.Hour)), nil); got.code() != "FORBIDDEN" {
@@ -230,7 +278,11 @@ func TestARenewalCampaignIsFollowed(t *testing.T) {
 	look := func() (c campaign) {
 		t.Helper()
 		var seen struct{ RenewalCampaign campaign }
-		e.done(t, rbac.ProtocolAuditors, `{ renewalCampaign(id: "`+id+`") { state total selection { configuration { identifier } } progress { replaced ended planned actual times } stragglers { totalCount nodes { certificate { subject } } } } }`, &seen)
+		e.done(
+			t, rbac.ProtocolAuditors,
+			`{ renewalCampaign(id: "`+id+`") { state total selection { configuration { identifier } } progress { replaced ended planned actual times } stragglers { totalCount nodes { certificate { subject } } } } }`,
+			&seen,
+		)
 		return seen.RenewalCampaign
 	}
 	var seen campaign
@@ -241,7 +293,8 @@ func TestARenewalCampaignIsFollowed(t *testing.T) {
 		return nil
 	})
 	p := seen.Progress
-	if seen.State != "RUNNING" || seen.Total != 3 || seen.Selection.Configuration.Identifier != e.c.Identifier || len(p.Times) != 40 || p.Planned[39] != 3 || p.Actual[39] != 0 || p.Replaced != 0 {
+	if seen.State != "RUNNING" || seen.Total != 3 || seen.Selection.Configuration.Identifier != e.c.Identifier || len(p.Times) != 40 ||
+		p.Planned[39] != 3 || p.Actual[39] != 0 || p.Replaced != 0 {
 		t.Fatalf("%+v", seen)
 	}
 	get("a.example.com")
@@ -267,7 +320,12 @@ func TestARenewalCampaignIsFollowed(t *testing.T) {
 				}
 			}
 		}
-		e.done(t, rbac.ProtocolAuditors, `{ renewalCampaign(id: "`+id+`") { stragglers(first: 1`+after+`) { totalCount nodes { certificate { subject } } pageInfo { hasNextPage endCursor } } } }`, &one)
+		e.done(
+			t, rbac.ProtocolAuditors,
+			`{ renewalCampaign(id: "`+id+`") { stragglers(first: 1`+after+
+				`) { totalCount nodes { certificate { subject } } pageInfo { hasNextPage endCursor } } } }`,
+			&one,
+		)
 		s := one.RenewalCampaign.Stragglers
 		if len(s.Nodes) != 1 || s.TotalCount != 2 {
 			t.Fatalf("a page of one straggler: %+v", s)
@@ -278,13 +336,18 @@ func TestARenewalCampaignIsFollowed(t *testing.T) {
 		}
 		after = `, after: "` + s.PageInfo.EndCursor + `"`
 	}
-	if whole := look().Stragglers.Nodes; len(paged) != 2 || paged[0] != whole[0].Certificate.Subject || paged[1] != whole[1].Certificate.Subject {
+	if whole := look().Stragglers.Nodes; len(paged) != 2 || paged[0] != whole[0].Certificate.Subject ||
+		paged[1] != whole[1].Certificate.Subject {
 		t.Errorf("page by page %v, at once %+v", paged, whole)
 	}
-	if got := e.ask(t, e.as(rbac.Owners), `{ renewalCampaign(id: "`+id+`") { stragglers(after: "Zm9v") { totalCount } } }`, nil); got.code() != "INVALID" {
+	if got := e.ask(
+		t, e.as(rbac.Owners), `{ renewalCampaign(id: "`+id+`") { stragglers(after: "Zm9v") { totalCount } } }`, nil,
+	); got.code() != "INVALID" {
 		t.Errorf("a cursor of nothing: %+v", got.Errors)
 	}
-	if text := e.done(t, rbac.Owners, `mutation { cancelRenewalCampaign(input: {id: "`+id+`"}) { campaign { state } } }`, nil); !strings.Contains(text, "CANCELLED") {
+	if text := e.done(
+		t, rbac.Owners, `mutation { cancelRenewalCampaign(input: {id: "`+id+`"}) { campaign { state } } }`, nil,
+	); !strings.Contains(text, "CANCELLED") {
 		t.Error(text)
 	}
 	if s := look(); s.Stragglers.TotalCount != 0 || s.State != "CANCELLED" {

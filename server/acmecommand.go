@@ -11,8 +11,13 @@ import (
 
 // CreateACMEKey makes an external account key of a configuration and prints its identifier, its HMAC key and the directory,
 // a line each; of one without binding there is no HMAC key. A server may run beside it.
-func CreateACMEKey(ctx context.Context, cfg *Config, partitionID, configuration, name string, allowed []string, preauthorized, withoutBinding bool, maxAccounts int, expires time.Time, out io.Writer) error {
-	k := acme.NewKey{FriendlyName: name, Allowed: allowed, Preauthorized: preauthorized, WithoutBinding: withoutBinding, MaxAccounts: maxAccounts}
+func CreateACMEKey(
+	ctx context.Context, cfg *Config, partitionID, configuration, name string, allowed []string, preauthorized, withoutBinding bool,
+	maxAccounts int, expires time.Time, out io.Writer,
+) error {
+	k := acme.NewKey{
+		FriendlyName: name, Allowed: allowed, Preauthorized: preauthorized, WithoutBinding: withoutBinding, MaxAccounts: maxAccounts,
+	}
 	if !expires.IsZero() {
 		k.ExpiresAt = &expires
 	}

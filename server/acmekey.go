@@ -25,7 +25,13 @@ type ACMERequest struct {
 // conformance tests and benchmarks, whose load needs other settings than people choose.
 func NewACME(ctx context.Context, cfg *Config, r ACMERequest) (made ACMEKey, err error) {
 	err = command(ctx, cfg, func(ctx context.Context, a *App) error {
-		c, err := a.configurations.Create(ctx, protocolconfig.Request{PartitionID: r.PartitionID, Identifier: r.Identifier, Type: acme.TypeID, Offerings: protocolconfig.One(r.CAID, r.Profile), Settings: r.Settings})
+		c, err := a.configurations.Create(
+			ctx,
+			protocolconfig.Request{
+				PartitionID: r.PartitionID, Identifier: r.Identifier, Type: acme.TypeID, Offerings: protocolconfig.One(r.CAID, r.Profile),
+				Settings: r.Settings,
+			},
+		)
 		if err != nil {
 			return err
 		}

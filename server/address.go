@@ -85,12 +85,13 @@ func parseAddress(text string) netip.Addr {
 // listener adds the PROXY protocol to a listener. Its header is required from trusted proxies (the specification
 // forbids to guess), and means nothing from others.
 func (p proxies) listener(l net.Listener) net.Listener {
-	return &proxyproto.Listener{Listener: l, ReadHeaderTimeout: 5 * time.Second, ConnPolicy: func(o proxyproto.ConnPolicyOptions) (proxyproto.Policy, error) {
-		if p.trusted(parseAddress(o.Upstream.String())) {
-			return proxyproto.REQUIRE, nil
-		}
-		return proxyproto.SKIP, nil
-	}}
+	return &proxyproto.Listener{
+		Listener: l, ReadHeaderTimeout: 5 * time.Second, ConnPolicy: func(o proxyproto.ConnPolicyOptions) (proxyproto.Policy, error) {
+			if p.trusted(parseAddress(o.Upstream.String())) {
+				return proxyproto.REQUIRE, nil
+			}
+			return proxyproto.SKIP, nil
+		}}
 }
 
 // keptVisitors bounds the memory of visitors; who is forgotten begins anew.
@@ -119,8 +120,13 @@ type visitor struct {
 func newVisitors(perSecond int) *visitors {
 	workers := int64(max(8, 2*runtime.GOMAXPROCS(0)))
 	return &visitors{
-		known:  otter.Must(&otter.Options[netip.Addr, *visitor]{MaximumSize: keptVisitors, ExpiryCalculator: otter.ExpiryAccessing[netip.Addr, *visitor](10 * time.Minute)}),
-		perSec: rate.Limit(perSecond), work: semaphore.NewWeighted(workers), queue: semaphore.NewWeighted(workers + waitingWork), now: time.Now,
+		known: otter.Must(
+			&otter.Options[netip.Addr, *visitor]{
+				MaximumSize: keptVisitors, ExpiryCalculator: otter.ExpiryAccessing[netip.Addr, *visitor](10 * time.Minute),
+			},
+		),
+		perSec: rate.Limit(perSecond), work: semaphore.NewWeighted(workers), queue: semaphore.NewWeighted(workers +
+			waitingWork), now: time.Now,
 	}
 }
 
@@ -143,7 +149,10 @@ func (v *visitors) at(ip netip.Addr) *visitor {
 	bucket := func(times int) *rate.Limiter {
 		return rate.NewLimiter(v.perSec*rate.Limit(times), int(v.perSec)*times*10)
 	}
-	found, _ := v.known.SetIfAbsent(ip, &visitor{anonymous: bucket(1), claimed: bucket(10), light: bucket(3), static: bucket(30), status: bucket(5), connected: bucket(20)})
+	found, _ := v.known.SetIfAbsent(
+		ip,
+		&visitor{anonymous: bucket(1), claimed: bucket(10), light: bucket(3), static: bucket(30), status: bucket(5), connected: bucket(20)},
+	)
 	return found
 }
 
@@ -152,7 +161,9 @@ func (v *visitors) take(l *rate.Limiter) error {
 	if v.perSec == 0 || l.AllowN(v.now(), 1) {
 		return nil
 	}
-	return fault.New(fault.TooManyRequests, "there were too many requests from this address").After(time.Second).Do("Wait a second, and send requests more slowly.")
+	return fault.New(fault.TooManyRequests, "there were too many requests from this address").After(time.Second).Do(
+		"Wait a second, and send requests more slowly.",
+	)
 }
 
 // giveBack takes the count of a request back: whoever sent it proved to be somebody.

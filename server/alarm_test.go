@@ -76,7 +76,9 @@ func (s *alarms) run() {
 	ahead.Add(int64(6 * time.Minute))
 	eventually(s.T, "the run", func() error {
 		var due int64
-		if err := s.store.DB(s.alice).Raw("SELECT count(*) FROM jobs WHERE kind IN ? AND run_at <= ?", []string{notify.AlarmJob, notify.DeliverJob}, s.now()).Scan(&due).Error; err != nil ||
+		if err := s.store.DB(s.alice).Raw(
+			"SELECT count(*) FROM jobs WHERE kind IN ? AND run_at <= ?", []string{notify.AlarmJob, notify.DeliverJob}, s.now(),
+		).Scan(&due).Error; err != nil ||
 			due > 0 {
 			return fmt.Errorf("%d are due: %v", due, err)
 		}
@@ -116,7 +118,13 @@ func testAlarms(t *testing.T, database string) {
 	forbidden := 0
 	for _, try := range []func() error{
 		func() error {
-			_, err := s.cas.Create(s.carol, ca.Request{PartitionID: p, Type: ca.Root, Identifier: "mallory", FriendlyName: "M", SigningAlgorithm: "ECDSAP256+SHA256", Subject: "CN=M"})
+			_, err := s.cas.Create(
+				s.carol,
+				ca.Request{
+					PartitionID: p, Type: ca.Root, Identifier: "mallory", FriendlyName: "M", SigningAlgorithm: "ECDSAP256+SHA256",
+					Subject: "CN=M",
+				},
+			)
 			return err
 		},
 		func() error { _, err := s.cas.ImportRoot(s.carol, p, "mallory", "M", []byte("x")); return err },
@@ -153,7 +161,9 @@ func testAlarms(t *testing.T, database string) {
 	}
 
 	// A CRL is held back.
-	if err := s.store.DB(s.alice).Exec("UPDATE crl_lists SET sha256 = ? WHERE ca_id = ?", []byte("altered"), s.issuing.ID).Error; err != nil {
+	if err := s.store.DB(s.alice).Exec(
+		"UPDATE crl_lists SET sha256 = ? WHERE ca_id = ?", []byte("altered"), s.issuing.ID,
+	).Error; err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.status.PublishNow(s.alice, s.issuing.ID); err == nil {
@@ -168,7 +178,9 @@ func testAlarms(t *testing.T, database string) {
 
 	// A key store is gone, and comes back.
 	for n, name := range []string{"unplugged", s.keys.Default().Name} {
-		if err := s.store.DB(s.alice).Exec("UPDATE certification_authorities SET key_store = ? WHERE id = ?", name, s.named("root-pq").ID).Error; err != nil {
+		if err := s.store.DB(s.alice).Exec(
+			"UPDATE certification_authorities SET key_store = ? WHERE id = ?", name, s.named("root-pq").ID,
+		).Error; err != nil {
 			t.Fatal(err)
 		}
 		s.run()
@@ -192,7 +204,8 @@ func testAlarms(t *testing.T, database string) {
 	got := s.ask(
 		t,
 		rbac.ActorFrom(s.alice),
-		`mutation($p: ID!) { updateNotificationSettings(input: {partitionId: $p, days: [], recipients: ["pki@example.com"], alarms: [CRL_HELD, KEY_REFUSED]}) { settings { alarms } } }`,
+		`mutation($p: ID!) { updateNotificationSettings(input: {partitionId: $p, days: [], recipients: ["pki@example.com"], alarms:
+			[CRL_HELD, KEY_REFUSED]}) { settings { alarms } } }`,
 		map[string]any{"p": p},
 	)
 	if fmt.Sprint(got.Data) != "map[updateNotificationSettings:map[settings:map[alarms:[KEY_REFUSED CRL_HELD]]]]" {
@@ -206,7 +219,11 @@ func testAlarms(t *testing.T, database string) {
 	// The index is used: the log may be long.
 	if !s.store.PostgreSQL() { // which reads a table this small as a whole
 		var plan []struct{ Detail string }
-		if err := s.store.DB(s.alice).Raw("EXPLAIN QUERY PLAN SELECT * FROM audit_events WHERE partition_id = ? AND sequence > ? AND (object_kind = 'ca' AND result <> 'SUCCESS' OR action = 'approval.request') ORDER BY sequence LIMIT 5", p, 0).Scan(&plan).Error; err != nil ||
+		if err := s.store.DB(s.alice).Raw(
+			"EXPLAIN QUERY PLAN SELECT * FROM audit_events WHERE partition_id = ? AND sequence > ? AND (object_kind = 'ca' AND result "+
+				"<> 'SUCCESS' OR action = 'approval.request') ORDER BY sequence LIMIT 5",
+			p, 0,
+		).Scan(&plan).Error; err != nil ||
 			!strings.Contains(fmt.Sprint(plan), "audit_events_alarms") {
 			t.Errorf("%v, %v", plan, err)
 		}
@@ -229,7 +246,9 @@ func testAlarms(t *testing.T, database string) {
 	ahead.Add(int64(2 * time.Minute))
 	eventually(t, "a look after two minutes", func() error {
 		var due int64
-		if err := s.store.DB(s.alice).Raw("SELECT count(*) FROM jobs WHERE kind = ? AND run_at <= ?", notify.AlarmJob, s.now()).Scan(&due).Error; err != nil ||
+		if err := s.store.DB(s.alice).Raw(
+			"SELECT count(*) FROM jobs WHERE kind = ? AND run_at <= ?", notify.AlarmJob, s.now(),
+		).Scan(&due).Error; err != nil ||
 			due > 0 {
 			return fmt.Errorf("%d are due: %v", due, err)
 		}

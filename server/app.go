@@ -165,43 +165,81 @@ func (a *App) wire() error {
 	if err != nil {
 		return fmt.Errorf("passkeys: %w", err)
 	}
-	a.mail = &mail.Service{Store: a.store, Guard: a.guard, Jobs: a.jobs, Sealer: a.kek, Now: a.now, SMTPURL: cfg.SMTPURL, From: cfg.MailFrom}
-	a.approvals = &approval.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Mail: a.mail, Now: a.now, BaseURL: cfg.BaseURL}
-	a.identity = (&identity.Service{Approvals: a.approvals, Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Mail: a.mail, Sealer: a.kek, WebAuthn: authn, Now: a.now, BaseURL: cfg.BaseURL, HashCost: a.hashCost}).Init()
-	a.tenants = &tenant.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Owners: a.identity, Now: a.now, Regions: cfg.Regions, BaseURL: cfg.BaseURL}
+	a.mail = &mail.Service{
+		Store: a.store, Guard: a.guard, Jobs: a.jobs, Sealer: a.kek, Now: a.now, SMTPURL: cfg.SMTPURL, From: cfg.MailFrom,
+	}
+	a.approvals = &approval.Service{
+		Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Mail: a.mail, Now: a.now, BaseURL: cfg.BaseURL,
+	}
+	a.identity = (&identity.Service{
+		Approvals: a.approvals, Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Mail: a.mail, Sealer: a.kek, WebAuthn: authn,
+		Now: a.now, BaseURL: cfg.BaseURL, HashCost: a.hashCost,
+	}).Init()
+	a.tenants = &tenant.Service{
+		Store: a.store, Guard: a.guard, Audit: a.audit, Owners: a.identity, Now: a.now, Regions: cfg.Regions, BaseURL: cfg.BaseURL,
+	}
 	a.profiles = &profile.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Now: a.now}
-	a.cas = (&ca.Service{Approvals: a.approvals, Profiles: a.profiles, Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Quota: quota, Now: a.now, Keys: a.keys,
+	a.cas = (&ca.Service{
+		Approvals: a.approvals, Profiles: a.profiles, Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Quota: quota,
+		Now: a.now, Keys: a.keys,
 		URLs: ca.URLs{PublicURL: cfg.PublicURL, MutualURL: cfg.MTLSURL}, TwoPersonRoots: cfg.TwoPersonRoots}).Init()
-	a.configurations = &protocolconfig.Service{Store: a.store, Guard: a.guard, Audit: a.audit, CAs: a.cas, Profiles: a.profiles, Sealer: a.kek, Now: a.now}
+	a.configurations = &protocolconfig.Service{
+		Store: a.store, Guard: a.guard, Audit: a.audit, CAs: a.cas, Profiles: a.profiles, Sealer: a.kek, Now: a.now,
+	}
 	a.endEntities = &endentity.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Now: a.now}
-	a.certificates = &certificate.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, CAs: a.cas, Quota: quota, Approvals: a.approvals, Now: a.now}
-	a.delegates = &delegate.Service{Store: a.store, Audit: a.audit, Jobs: a.jobs, Keys: a.keys, CAs: a.cas, Now: a.now, Kinds: []*delegate.Kind{delegate.OCSPSigners(cfg.OCSPSigners == "compatible")}}
-	a.status = &status.Service{Delegates: a.delegates, Certificates: a.certificates, Log: a.log, Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Keys: a.keys, CAs: a.cas, Now: a.now, ClockSkew: cfg.ClockSkew, CRLInterval: cfg.CRLInterval,
+	a.certificates = &certificate.Service{
+		Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, CAs: a.cas, Quota: quota, Approvals: a.approvals, Now: a.now,
+	}
+	a.delegates = &delegate.Service{
+		Store: a.store, Audit: a.audit, Jobs: a.jobs, Keys: a.keys, CAs: a.cas, Now: a.now,
+		Kinds: []*delegate.Kind{delegate.OCSPSigners(cfg.OCSPSigners == "compatible")},
+	}
+	a.status = &status.Service{
+		Delegates: a.delegates, Certificates: a.certificates, Log: a.log, Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs,
+		Keys: a.keys, CAs: a.cas, Now: a.now, ClockSkew: cfg.ClockSkew, CRLInterval: cfg.CRLInterval,
 		Archive: status.NewArchive(archiveDir(cfg)), Costly: a.visitors.costly}
 	if a.status.Destinations, err = destinations(cfg); err != nil {
 		return err
 	}
-	a.enrollment = (&enrollment.Service{Approvals: a.approvals, Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Keys: a.keys, CAs: a.cas, Profiles: a.profiles, EndEntities: a.endEntities,
+	a.enrollment = (&enrollment.Service{
+		Approvals: a.approvals, Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Keys: a.keys, CAs: a.cas,
+		Profiles: a.profiles, EndEntities: a.endEntities,
 		Quota: quota, Limits: a.limiter, Now: a.now, ClockSkew: cfg.ClockSkew}).Init()
 	a.delegates.Issuer = a.enrollment
-	a.authorities = &authority.Service{Store: a.store, Audit: a.audit, Jobs: a.jobs, Keys: a.keys, CAs: a.cas, Enrollment: a.enrollment, Delegates: a.delegates, CRLs: a.status, Now: a.now}
-	a.credentials = (&credential.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Keys: a.keys, Now: a.now, ClockSkew: cfg.ClockSkew}).Init()
+	a.authorities = &authority.Service{
+		Store: a.store, Audit: a.audit, Jobs: a.jobs, Keys: a.keys, CAs: a.cas, Enrollment: a.enrollment, Delegates: a.delegates,
+		CRLs: a.status, Now: a.now,
+	}
+	a.credentials = (&credential.Service{
+		Store: a.store, Guard: a.guard, Audit: a.audit, Keys: a.keys, Now: a.now, ClockSkew: cfg.ClockSkew,
+	}).Init()
 	a.ceremony = &ceremony.Service{Approvals: a.approvals, Guard: a.guard, Audit: a.audit, Keys: a.keys, Signer: a.ca, Now: a.now}
 	a.measure = &measure.Service{}
-	a.bulk = &bulk.Service{Approvals: a.approvals, Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Actors: a.identity, Certificates: a.certificates, Enrollment: a.enrollment, Now: a.now}
+	a.bulk = &bulk.Service{
+		Approvals: a.approvals, Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Actors: a.identity,
+		Certificates: a.certificates, Enrollment: a.enrollment, Now: a.now,
+	}
 	a.report = &report.Service{Store: a.store, Guard: a.guard, Now: a.now}
 	webhooks, err := newPoster(cfg.WebhookAllow)
 	if err != nil {
 		return err
 	}
-	a.notify = &notify.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Mail: a.mail, Poster: webhooks, Sealer: a.kek, Now: a.now, BaseURL: cfg.BaseURL, Keys: a.keys}
+	a.notify = &notify.Service{
+		Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Mail: a.mail, Poster: webhooks, Sealer: a.kek, Now: a.now,
+		BaseURL: cfg.BaseURL, Keys: a.keys,
+	}
 	authority, err := newValidation(cfg)
 	if err != nil {
 		return err
 	}
-	a.acme = (&acme.Engine{Store: a.store, Audit: a.audit, Jobs: a.jobs, Configurations: a.configurations, Enrollment: a.enrollment, Certificates: a.certificates, CAs: a.cas, Sealer: a.kek,
+	a.acme = (&acme.Engine{
+		Store: a.store, Audit: a.audit, Jobs: a.jobs, Configurations: a.configurations, Enrollment: a.enrollment,
+		Certificates: a.certificates, CAs: a.cas, Sealer: a.kek,
 		Validator: validation{authority}, Now: a.now, BaseURL: cfg.BaseURL}).Init()
-	a.acmeAdmin = &acme.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Configurations: a.configurations, Certificates: a.certificates, Sealer: a.kek, Now: a.now, Actors: a.identity}
+	a.acmeAdmin = &acme.Service{
+		Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Configurations: a.configurations, Certificates: a.certificates,
+		Sealer: a.kek, Now: a.now, Actors: a.identity,
+	}
 	a.configurations.Register(a.enrollmentProtocols()...)
 	a.wireApprovals()
 	a.metrics = newMetrics(a)
@@ -242,7 +280,10 @@ func (a *App) registerJobs() {
 }
 
 // standingJobs are those that are always due again; asking for them twice is asking once.
-var standingJobs = []string{certificate.ExpireJob, tenant.CleanJob, identity.CleanJob, certificate.DescribeJob, certificate.WordsJob, bulk.CleanJob, notify.ExpiryJob, notify.AlarmJob, acme.CleanJob, enrollment.CleanJob}
+var standingJobs = []string{
+	certificate.ExpireJob, tenant.CleanJob, identity.CleanJob, certificate.DescribeJob, certificate.WordsJob, bulk.CleanJob,
+	notify.ExpiryJob, notify.AlarmJob, acme.CleanJob, enrollment.CleanJob,
+}
 
 // newWebAuthn: a passkey is bound to a domain name, so a server reached by its address (as in the demo) serves passkeys
 // under localhost.
@@ -264,7 +305,10 @@ func newWebAuthn(baseURL string) (*webauthn.WebAuthn, error) {
 
 // resolver is GraphQL's view of the services.
 func (a *App) resolver() (*graph.Resolver, error) {
-	facts := graph.Facts{Version: Version, BaseURL: a.cfg.BaseURL, Demo: a.cfg.Demo, PublicURL: a.cfg.PublicURL, Terms: terms, TwoPersonRoots: a.cfg.TwoPersonRoots}
+	facts := graph.Facts{
+		Version: Version, BaseURL: a.cfg.BaseURL, Demo: a.cfg.Demo, PublicURL: a.cfg.PublicURL, Terms: terms,
+		TwoPersonRoots: a.cfg.TwoPersonRoots,
+	}
 	if file := a.certs.root(); file != "" {
 		text, err := os.ReadFile(file)
 		if err != nil {
@@ -272,12 +316,17 @@ func (a *App) resolver() (*graph.Resolver, error) {
 		}
 		facts.TLSRootCertificate = string(text)
 	}
-	return &graph.Resolver{Ending: a.ending.Done(), Authenticate: a.establish, Guard: a.guard, Audit: a.audit, Tenants: a.tenants, Identity: a.identity, Mail: a.mail, Profiles: a.profiles, CAs: a.cas, Certificates: a.certificates,
+	return &graph.Resolver{
+		Ending: a.ending.Done(), Authenticate: a.establish, Guard: a.guard, Audit: a.audit, Tenants: a.tenants, Identity: a.identity,
+		Mail: a.mail, Profiles: a.profiles, CAs: a.cas, Certificates: a.certificates,
 		JobService: &job.Service{Queue: a.jobs, Guard: a.guard},
-		Enrollment: a.enrollment, EndEntityService: a.endEntities, Status: a.status, Ceremony: a.ceremony, Measure: a.measure, Bulk: a.bulk, Report: a.report, Notify: a.notify, Protocols: a.configurations, ACME: a.acmeAdmin, ApprovalService: a.approvals, Credentials: a.credentials, Keys: a.keys, Now: a.now, Log: a.log, Facts: facts}, nil
+		Enrollment: a.enrollment, EndEntityService: a.endEntities, Status: a.status, Ceremony: a.ceremony, Measure: a.measure,
+		Bulk: a.bulk, Report: a.report, Notify: a.notify, Protocols: a.configurations, ACME: a.acmeAdmin, ApprovalService: a.approvals,
+		Credentials: a.credentials, Keys: a.keys, Now: a.now, Log: a.log, Facts: facts}, nil
 }
 
-const terms = "By assigning this subscription you agree that your organisation answers for the certificates issued in the partition: that subscribers are who their certificates say, " +
+const terms = "By assigning this subscription you agree that your organisation answers for the certificates issued in the partition: " +
+	"that subscribers are who their certificates say, " +
 	"that certificates are revoked when their keys may be in other hands, and that the region chosen cannot be changed later."
 
 // Listen binds the listeners and puts the services together; URLs that were not set follow from the listeners.
@@ -348,7 +397,9 @@ func (a *App) Serve(ctx context.Context, ready func() error) error {
 		return err
 	}
 	for _, name := range missing {
-		a.log.Error("CAs have keys in a key store that is not configured: they cannot sign until --keystore names it again", "keystore", name)
+		a.log.Error(
+			"CAs have keys in a key store that is not configured: they cannot sign until --keystore names it again", "keystore", name,
+		)
 	}
 	a.checkClock(ctx)
 	a.reconcile(ctx)
@@ -380,7 +431,10 @@ func (a *App) Serve(ctx context.Context, ready func() error) error {
 			}
 		}()
 	}
-	a.log.Info("serving", "version", Version, "url", a.cfg.BaseURL, "public", a.cfg.PublicURL, "database", strings.SplitN(a.cfg.Database, ":", 2)[0])
+	a.log.Info(
+		"serving", "version", Version, "url", a.cfg.BaseURL, "public", a.cfg.PublicURL, "database",
+		strings.SplitN(a.cfg.Database, ":", 2)[0],
+	)
 	if ready != nil {
 		if err = ready(); err != nil {
 			failed <- err
@@ -413,7 +467,9 @@ func (a *App) Serve(ctx context.Context, ready func() error) error {
 }
 
 func newHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
-	return &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, WriteTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute,
+	return &http.Server{
+		Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, WriteTimeout: 2 * time.Minute,
+		IdleTimeout:    2 * time.Minute,
 		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
 }
 

@@ -35,11 +35,15 @@ const guarded = "privatessl-tls-client-server"
 func colleague(t *testing.T, a *App, m *Manifest, id string, roles ...rbac.Role) context.Context {
 	t.Helper()
 	err := a.store.Tx(t.Context(), func(ctx context.Context) error {
-		if err := a.store.DB(ctx).Create(&identity.User{ID: id, Email: id + "@example.com", Status: identity.Active, CreatedAt: a.now()}).Error; err != nil {
+		if err := a.store.DB(ctx).Create(
+			&identity.User{ID: id, Email: id + "@example.com", Status: identity.Active, CreatedAt: a.now()},
+		).Error; err != nil {
 			return err
 		}
 		for _, r := range roles {
-			if err := a.store.DB(ctx).Exec("INSERT INTO role_grants (user_id, domain, role, created_at) VALUES (?, ?, ?, ?)", id, m.Partition.ID, r, a.now()).Error; err != nil {
+			if err := a.store.DB(ctx).Exec(
+				"INSERT INTO role_grants (user_id, domain, role, created_at) VALUES (?, ?, ?, ?)", id, m.Partition.ID, r, a.now(),
+			).Error; err != nil {
 				return err
 			}
 		}
@@ -75,7 +79,9 @@ func newApprovalsOn(t *testing.T, database string, rules ...*approval.Rule) *app
 	a, m := inProcessOn(t, database)
 	t.Cleanup(func() { ahead.Store(0) })
 	s := &approvals{T: t, App: a, m: m, alice: colleague(t, a, m, "alice", rbac.Owners), bob: colleague(t, a, m, "bob", rbac.Owners),
-		carol: colleague(t, a, m, "carol", rbac.CertificateAdministrators), dave: colleague(t, a, m, "dave", rbac.CertificateAdministrators)}
+		carol: colleague(
+			t, a, m, "carol", rbac.CertificateAdministrators,
+		), dave: colleague(t, a, m, "dave", rbac.CertificateAdministrators)}
 	var err error
 	if s.issuing, err = a.cas.ByIdentifier(s.alice, m.Partition.ID, "issuing-1"); err != nil {
 		t.Fatal(err)
@@ -173,7 +179,9 @@ func TestIssuanceIsApproved(t *testing.T) {
 	if _, err := s.issue(s.carol, guarded, "before.example.com"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.approvals.SetRules(s.alice, approval.Change{PartitionID: s.m.Partition.ID, Rules: []*approval.Rule{rule(approval.Issue, 2, guarded)}}); err != nil {
+	if _, err := s.approvals.SetRules(
+		s.alice, approval.Change{PartitionID: s.m.Partition.ID, Rules: []*approval.Rule{rule(approval.Issue, 2, guarded)}},
+	); err != nil {
 		t.Fatal(err)
 	}
 	before := countCertificates(t, s.App)
@@ -206,7 +214,10 @@ func TestIssuanceIsApproved(t *testing.T) {
 	auditor, admin := colleague(t, s.App, s.m, "eve", rbac.CAAuditors), colleague(t, s.App, s.m, "adam", rbac.CAAdministrators)
 	other := *rbac.ActorFrom(s.carol)
 	other.SessionID = "another one"
-	for who, ctx := range map[string]context.Context{"herself": s.carol, "herself in another session": rbac.WithActor(context.Background(), &other), "an auditor": auditor, "who may not issue": admin, "the system": rbac.WithActor(context.Background(), rbac.SystemActor())} {
+	for who, ctx := range map[string]context.Context{
+		"herself": s.carol, "herself in another session": rbac.WithActor(context.Background(), &other), "an auditor": auditor,
+		"who may not issue": admin, "the system": rbac.WithActor(context.Background(), rbac.SystemActor()),
+	} {
 		if _, err := s.approvals.Approve(ctx, id, ""); !fault.Is(err, fault.PolicyRefused) && !fault.Is(err, fault.Forbidden) {
 			t.Errorf("approved by %s: %v", who, err)
 		}
@@ -232,14 +243,24 @@ func TestIssuanceIsApproved(t *testing.T) {
 	if countCertificates(t, s.App) != before+1 {
 		t.Fatal("not one certificate")
 	}
-	got := s.ask(t, rbac.ActorFrom(s.carol), `query($id: ID!) { approval(id: $id) { state objectKind facts { name value } votes { name approves } certificate { subject requestedBy endEntity { identifier } story { protocol ipAddress approval { id requestedBy votes { name } } } } } }`, map[string]any{"id": id})
+	got := s.ask(
+		t, rbac.ActorFrom(s.carol),
+		`query($id: ID!) { approval(id: $id) { state objectKind facts { name value } votes { name approves } certificate { subject
+			requestedBy endEntity { identifier } story { protocol ipAddress approval { id requestedBy votes { name } } } } } }`,
+		map[string]any{"id": id},
+	)
 	text := fmt.Sprint(got.Data, got.Errors)
-	for _, want := range []string{"DONE", "dave@example.com", "bob@example.com", "requestedBy:carol@example.com", "CN=www.example.com", "protocol:console", "identifier:www", "ipAddress:192.0.2.7", "approval:map[id:" + id} {
+	for _, want := range []string{
+		"DONE", "dave@example.com", "bob@example.com", "requestedBy:carol@example.com", "CN=www.example.com", "protocol:console",
+		"identifier:www", "ipAddress:192.0.2.7", "approval:map[id:" + id,
+	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the story does not say %q: %s", want, text)
 		}
 	}
-	if want := []string{"approval.request", "approval.approve", "approval.approve", "approval.done"}; !slices.Equal(withoutRefusals(s, id), want) {
+	if want := []string{
+		"approval.request", "approval.approve", "approval.approve", "approval.done",
+	}; !slices.Equal(withoutRefusals(s, id), want) {
 		t.Errorf("events %v", s.actions(id))
 	}
 	eventually(t, "who asked is told", func() error {
@@ -252,7 +273,9 @@ func TestIssuanceIsApproved(t *testing.T) {
 		t.Errorf("approved after it was done: %v", err)
 	}
 	// A server that died after the work repeats the job: nothing happens twice.
-	if err := s.store.Tx(t.Context(), func(ctx context.Context) error { return s.jobs.Enqueue(ctx, approval.RunJob, id, s.now(), nil) }); err != nil {
+	if err := s.store.Tx(
+		t.Context(), func(ctx context.Context) error { return s.jobs.Enqueue(ctx, approval.RunJob, id, s.now(), nil) },
+	); err != nil {
 		t.Fatal(err)
 	}
 	s.jobs.RunDue(t.Context())
@@ -261,15 +284,22 @@ func TestIssuanceIsApproved(t *testing.T) {
 	}
 
 	// Ways in that cannot wait are refused, and nothing is kept of them.
-	if _, err := s.approvals.SetRules(s.alice, approval.Change{PartitionID: s.m.Partition.ID, Rules: []*approval.Rule{rule(approval.Issue, 2)}}); err != nil {
+	if _, err := s.approvals.SetRules(
+		s.alice, approval.Change{PartitionID: s.m.Partition.ID, Rules: []*approval.Rule{rule(approval.Issue, 2)}},
+	); err != nil {
 		t.Fatalf("covering all profiles asks for more: %v", err)
 	}
 	_, err = s.enrollment.IssuePKCS12(s.carol, enrollment.PKCS12Request{Password: "a long password", KeyType: "ECDSA-P256",
-		Request: intake.Text{CAID: s.issuing.ID, ProfileID: "smime-p12-key-encipherment", Subject: new("CN=x"), SANs: []intake.AlternativeName{{Type: "EMAIL", Value: "x@example.com"}}}.WithoutKey()})
+		Request: intake.Text{
+			CAID: s.issuing.ID, ProfileID: "smime-p12-key-encipherment", Subject: new("CN=x"),
+			SANs: []intake.AlternativeName{{Type: "EMAIL", Value: "x@example.com"}},
+		}.WithoutKey()})
 	if !fault.Is(err, fault.PolicyRefused) || !strings.Contains(err.Error(), "approval") {
 		t.Errorf("a key made here: %v", err)
 	}
-	many, err := s.bulk.PrepareIssuance(s.carol, bulk.IssuanceInput{PartitionID: s.m.Partition.ID, CAID: s.issuing.ID, ProfileID: guarded, CSV: base64Line(csr)})
+	many, err := s.bulk.PrepareIssuance(
+		s.carol, bulk.IssuanceInput{PartitionID: s.m.Partition.ID, CAID: s.issuing.ID, ProfileID: guarded, CSV: base64Line(csr)},
+	)
 	if err != nil || many.Pending() != 0 {
 		t.Errorf("bulk issuance under it: %+v %v", many, err)
 	}
@@ -296,7 +326,9 @@ func withoutRefusals(s *approvals, id string) (actions []string) {
 func TestTokensAndApprovals(t *testing.T) {
 	s := newApprovals(t, rule(approval.Issue, 1, guarded))
 	asToken := func(maker context.Context) context.Context {
-		_, secret, err := s.identity.CreateToken(maker, identity.NewToken{PartitionID: s.m.Partition.ID, Name: "script", Role: rbac.Owners, ExpiresAt: s.now().Add(time.Hour)})
+		_, secret, err := s.identity.CreateToken(
+			maker, identity.NewToken{PartitionID: s.m.Partition.ID, Name: "script", Role: rbac.Owners, ExpiresAt: s.now().Add(time.Hour)},
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -309,7 +341,10 @@ func TestTokensAndApprovals(t *testing.T) {
 	token := asToken(s.alice)
 	_, err := s.issue(token, guarded, "a.example.com")
 	id := s.needed(err)
-	for who, ctx := range map[string]context.Context{"the token": token, "who made it": s.alice, "a token of somebody else": asToken(s.bob), "a token that the token made": asToken(token)} {
+	for who, ctx := range map[string]context.Context{
+		"the token": token, "who made it": s.alice, "a token of somebody else": asToken(s.bob),
+		"a token that the token made": asToken(token),
+	} {
 		if _, err := s.approvals.Approve(ctx, id, ""); !fault.Is(err, fault.PolicyRefused) {
 			t.Errorf("approved by %s: %v", who, err)
 		}
@@ -370,7 +405,9 @@ func TestApprovalsEnd(t *testing.T) {
 	none("approved after it was withdrawn", fault.Conflict, err)
 
 	id = asked("altered.example.com")
-	if err := s.store.DB(t.Context()).Exec("UPDATE approvals SET payload = replace(payload, ?, 'privatessl-tls-server') WHERE id = ?", guarded, id).Error; err != nil {
+	if err := s.store.DB(t.Context()).Exec(
+		"UPDATE approvals SET payload = replace(payload, ?, 'privatessl-tls-server') WHERE id = ?", guarded, id,
+	).Error; err != nil {
 		t.Fatal(err)
 	}
 	s.approve(id, s.dave)
@@ -392,7 +429,9 @@ func TestApprovalsEnd(t *testing.T) {
 
 	id = asked("late.example.com")
 	ahead.Store(int64(25 * time.Hour))
-	if got := s.ask(t, rbac.ActorFrom(s.dave), `query($id: ID!) { approval(id: $id) { state mayDecide } }`, map[string]any{"id": id}); !strings.Contains(fmt.Sprint(got.Data), "state:EXPIRED") {
+	if got := s.ask(
+		t, rbac.ActorFrom(s.dave), `query($id: ID!) { approval(id: $id) { state mayDecide } }`, map[string]any{"id": id},
+	); !strings.Contains(fmt.Sprint(got.Data), "state:EXPIRED") {
 		t.Errorf("%v", got)
 	}
 	_, err = s.approvals.Approve(s.dave, id, "")
@@ -470,7 +509,10 @@ func TestEveryOperationIsApproved(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ask := ca.Request{PartitionID: p, Type: ca.Issuing, Identifier: "wanted", FriendlyName: "Wanted", SigningAlgorithm: "ECDSAP256+SHA256", Subject: "CN=Wanted", ParentID: &parent.ID, ProfileIDs: []string{guarded}}
+	ask := ca.Request{
+		PartitionID: p, Type: ca.Issuing, Identifier: "wanted", FriendlyName: "Wanted", SigningAlgorithm: "ECDSAP256+SHA256",
+		Subject: "CN=Wanted", ParentID: &parent.ID, ProfileIDs: []string{guarded},
+	}
 	taken := ask
 	taken.Identifier = "issuing-1"
 	if _, err := s.cas.Create(s.alice, taken); !fault.Is(err, fault.Conflict) {
@@ -522,7 +564,9 @@ func TestEveryOperationIsApproved(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	operation, err := s.bulk.PrepareRevocation(s.carol, bulk.RevocationInput{PartitionID: p, Reason: certificate.Superseded, Serials: leaf.Certificate.SerialNumber})
+	operation, err := s.bulk.PrepareRevocation(
+		s.carol, bulk.RevocationInput{PartitionID: p, Reason: certificate.Superseded, Serials: leaf.Certificate.SerialNumber},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -571,13 +615,18 @@ func TestEveryOperationIsApproved(t *testing.T) {
 
 // TestWaitingIsAnOutcome: in GraphQL, what others must approve first is no error.
 func TestWaitingIsAnOutcome(t *testing.T) {
-	s := newApprovals(t, rule(approval.CACreate, 1), rule(approval.CADelete, 1), rule(approval.CARenew, 1), rule(approval.Issue, 1), rule(approval.BulkRevoke, 1), rule(approval.RoleChange, 1))
+	s := newApprovals(
+		t, rule(approval.CACreate, 1), rule(approval.CADelete, 1), rule(approval.CARenew, 1), rule(approval.Issue, 1),
+		rule(approval.BulkRevoke, 1), rule(approval.RoleChange, 1),
+	)
 	root, err := os.ReadFile("testdata/cases/root-same-name-same-serial-1.pem")
 	if err != nil {
 		t.Fatal(err)
 	}
 	leaf := certificateOf(t, s)
-	operation, err := s.bulk.PrepareRevocation(s.carol, bulk.RevocationInput{PartitionID: s.m.Partition.ID, Reason: certificate.Superseded, Serials: leaf})
+	operation, err := s.bulk.PrepareRevocation(
+		s.carol, bulk.RevocationInput{PartitionID: s.m.Partition.ID, Reason: certificate.Superseded, Serials: leaf},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -587,27 +636,44 @@ func TestWaitingIsAnOutcome(t *testing.T) {
 		by    context.Context
 		input map[string]any
 	}{
-		"createCertificationAuthority": {s.alice, map[string]any{"partitionId": p, "type": "ROOT", "identifier": "wanted", "friendlyName": "Wanted", "signingAlgorithm": "ECDSAP256+SHA256", "subject": "CN=Wanted"}},
-		"importExternalRoot":           {s.alice, map[string]any{"partitionId": p, "identifier": "outer", "friendlyName": "Outer", "certificate": string(root)}},
+		"createCertificationAuthority": {
+			s.alice,
+			map[string]any{
+				"partitionId": p, "type": "ROOT", "identifier": "wanted", "friendlyName": "Wanted", "signingAlgorithm": "ECDSAP256+SHA256",
+				"subject": "CN=Wanted",
+			},
+		},
+		"importExternalRoot": {
+			s.alice, map[string]any{"partitionId": p, "identifier": "outer", "friendlyName": "Outer", "certificate": string(root)},
+		},
 		"renewCertificationAuthority":  {s.alice, map[string]any{"caId": s.issuing.ID, "newKey": false}},
 		"deleteCertificationAuthority": {s.alice, map[string]any{"caId": s.issuing.ID, "confirmIdentifier": "issuing-1"}},
 		"issueCertificate":             {s.carol, map[string]any{"caId": s.issuing.ID, "profileId": guarded, "csr": csr}},
 		"startBulk":                    {s.carol, map[string]any{"id": operation.ID}},
-		"inviteUser":                   {s.alice, map[string]any{"partitionId": p, "email": "new@example.com", "firstName": "N", "lastName": "N", "roles": []string{"OWNERS"}}},
-		"grantRole":                    {s.alice, map[string]any{"partitionId": p, "userId": "dave", "role": "OWNERS"}},
-		"revokeRole":                   {s.alice, map[string]any{"partitionId": p, "userId": "bob", "role": "OWNERS"}},
-		"removeMember":                 {s.alice, map[string]any{"partitionId": p, "userId": "dave"}},
-		"setApprovalRules":             {s.alice, map[string]any{"partitionId": p, "rules": []any{}}},
+		"inviteUser": {
+			s.alice,
+			map[string]any{"partitionId": p, "email": "new@example.com", "firstName": "N", "lastName": "N", "roles": []string{"OWNERS"}},
+		},
+		"grantRole":        {s.alice, map[string]any{"partitionId": p, "userId": "dave", "role": "OWNERS"}},
+		"revokeRole":       {s.alice, map[string]any{"partitionId": p, "userId": "bob", "role": "OWNERS"}},
+		"removeMember":     {s.alice, map[string]any{"partitionId": p, "userId": "dave"}},
+		"setApprovalRules": {s.alice, map[string]any{"partitionId": p, "rules": []any{}}},
 	} {
 		input := strings.ToUpper(name[:1]) + name[1:] + "Input"
-		got := s.ask(t, rbac.ActorFrom(c.by), `mutation ($input: `+input+`!) { `+name+`(input: $input) { __typename ... on ApprovalPending { approvalId message approval { id state } } } }`, map[string]any{"input": c.input})
+		got := s.ask(
+			t, rbac.ActorFrom(c.by),
+			`mutation ($input: `+input+`!) { `+name+
+				`(input: $input) { __typename ... on ApprovalPending { approvalId message approval { id state } } } }`,
+			map[string]any{"input": c.input},
+		)
 		if got.code() != "" {
 			t.Errorf("%s: %v", name, got.Errors)
 			continue
 		}
 		outcome := got.Data[name].(map[string]any)
 		waiting, _ := outcome["approval"].(map[string]any)
-		if outcome["__typename"] != "ApprovalPending" || waiting["state"] != "PENDING" || waiting["id"] != outcome["approvalId"] || outcome["message"] == "" {
+		if outcome["__typename"] != "ApprovalPending" || waiting["state"] != "PENDING" || waiting["id"] != outcome["approvalId"] ||
+			outcome["message"] == "" {
 			t.Errorf("%s: %v", name, outcome)
 		}
 	}
@@ -616,7 +682,11 @@ func TestWaitingIsAnOutcome(t *testing.T) {
 // certificateOf is the serial number of some certificate that can be revoked.
 func certificateOf(t *testing.T, s *approvals) string {
 	t.Helper()
-	p, err := s.certificates.List(s.carol, s.m.Partition.ID, certificate.Filter{Status: []certificate.Status{certificate.Issued}, CAID: s.issuing.ID, LeaveOutSigners: true}, certificate.Newest, page.Request{First: 1})
+	p, err := s.certificates.List(
+		s.carol, s.m.Partition.ID,
+		certificate.Filter{Status: []certificate.Status{certificate.Issued}, CAID: s.issuing.ID, LeaveOutSigners: true},
+		certificate.Newest, page.Request{First: 1},
+	)
 	if err != nil || len(p.Nodes) == 0 {
 		t.Fatal(err, "no certificate")
 	}
@@ -718,7 +788,9 @@ func (s *approvals) keptAs(id, payload string) {
 	if err != nil {
 		s.Fatal(err)
 	}
-	if err := s.store.DB(s.alice).Exec("UPDATE approvals SET payload = ?, digest = ? WHERE id = ?", payload, fmt.Sprintf("%x", sha256.Sum256(text)), id).Error; err != nil {
+	if err := s.store.DB(s.alice).Exec(
+		"UPDATE approvals SET payload = ?, digest = ? WHERE id = ?", payload, fmt.Sprintf("%x", sha256.Sum256(text)), id,
+	).Error; err != nil {
 		s.Fatal(err)
 	}
 }
@@ -726,8 +798,9 @@ func (s *approvals) keptAs(id, payload string) {
 func keptBefore(t *testing.T, s *approvals) {
 	csr, key := request(t, "before.example.com")
 	text := func(profile, more string) string {
-		return fmt.Sprintf(`{"CAID":%q,"ProfileID":%q,"CSR":%q,"Subject":"CN=Before","SANs":[{"Type":"DNS_NAME","Value":"named.example.com"}],"SANsGiven":true,`+
-			`"NotAfter":null,"Extensions":null,"EndEntity":"before"%s}`, s.issuing.ID, profile, csr, more)
+		return fmt.Sprintf(
+			`{"CAID":%q,"ProfileID":%q,"CSR":%q,"Subject":"CN=Before","SANs":[{"Type":"DNS_NAME","Value":"named.example.com"}],"SANsGiven":true,`+
+				`"NotAfter":null,"Extensions":null,"EndEntity":"before"%s}`, s.issuing.ID, profile, csr, more)
 	}
 	check := func(what, certificateID string) {
 		t.Helper()
@@ -736,7 +809,8 @@ func keptBefore(t *testing.T, s *approvals) {
 			t.Fatal(what, err)
 		}
 		x, err := x509.ParseCertificate(c.DER)
-		if err != nil || x.Subject.CommonName != "Before" || !slices.Contains(x.DNSNames, "named.example.com") || slices.Contains(x.DNSNames, "before.example.com") ||
+		if err != nil || x.Subject.CommonName != "Before" || !slices.Contains(x.DNSNames, "named.example.com") ||
+			slices.Contains(x.DNSNames, "before.example.com") ||
 			!bytes.Equal(key, x.RawSubjectPublicKeyInfo) || c.RequestedBy != "carol@example.com" {
 			t.Errorf("%s: %s %v by %s, %v", what, x.Subject, x.DNSNames, c.RequestedBy, err)
 		}
@@ -756,11 +830,18 @@ func keptBefore(t *testing.T, s *approvals) {
 		t.Errorf("kept: %s", kept)
 	}
 
-	draft, err := s.bulk.PrepareIssuance(s.carol, bulk.IssuanceInput{PartitionID: s.m.Partition.ID, CAID: s.issuing.ID, ProfileID: "privatessl-tls-client-server-supply-san", CSV: base64Line(csr)})
+	draft, err := s.bulk.PrepareIssuance(
+		s.carol,
+		bulk.IssuanceInput{
+			PartitionID: s.m.Partition.ID, CAID: s.issuing.ID, ProfileID: "privatessl-tls-client-server-supply-san", CSV: base64Line(csr),
+		},
+	)
 	if err != nil || draft.Pending() != 1 {
 		t.Fatalf("%+v %v", draft, err)
 	}
-	if err := s.store.DB(s.alice).Exec("UPDATE bulk_items SET request = ? WHERE operation_id = ?", text("privatessl-tls-client-server-supply-san", ""), draft.ID).Error; err != nil {
+	if err := s.store.DB(s.alice).Exec(
+		"UPDATE bulk_items SET request = ? WHERE operation_id = ?", text("privatessl-tls-client-server-supply-san", ""), draft.ID,
+	).Error; err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.bulk.Start(s.carol, draft.ID); err != nil {

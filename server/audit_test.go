@@ -72,7 +72,10 @@ func (b *statusBench) ordinaryActs() {
 		b.t.Fatal(err)
 	}
 	root := all[slices.IndexFunc(all, func(c *ca.CertificationAuthority) bool { return c.Type == ca.Root })]
-	r := ca.Request{PartitionID: b.ca.PartitionID, Type: ca.Intermediate, Identifier: "bounded", FriendlyName: "Zürich <&> 東京", SigningAlgorithm: "ECDSAP256+SHA256", Subject: "CN=Zürich <&>", ParentID: &root.ID, CRLEnabled: true}
+	r := ca.Request{
+		PartitionID: b.ca.PartitionID, Type: ca.Intermediate, Identifier: "bounded", FriendlyName: "Zürich <&> 東京",
+		SigningAlgorithm: "ECDSAP256+SHA256", Subject: "CN=Zürich <&>", ParentID: &root.ID, CRLEnabled: true,
+	}
 	r.NameConstraints = nameconstraint.Constraints{
 		Permitted: []nameconstraint.Subtree{{Type: san.DNSName, Value: "example.com"}},
 		Excluded:  []nameconstraint.Subtree{{Type: san.DNSName, Value: "secret.example.com"}},
@@ -91,8 +94,16 @@ func (b *statusBench) ordinaryActs() {
 	if _, err := b.certificates.Revoke(b.ctx, c.ID, certificate.KeyCompromise, nil); err != nil {
 		b.t.Fatal(err)
 	}
-	b.awaitList("crl.crl", "the revoked certificate is listed", func(l *x509.RevocationList) bool { return reasonOn(l, c.SerialNumber) == 1 })
-	b.event("=Ünï\u2028\b\f\r\n@example.com \xff \x00", audit.Details{"float": 1.5e-9, "big": int64(9007199254740993), "nested": struct{ Z, A any }{"<", []any{nil, true, 7, 1e21}}, "é": "x", "10": 1, "9": 2})
+	b.awaitList(
+		"crl.crl", "the revoked certificate is listed", func(l *x509.RevocationList) bool { return reasonOn(l, c.SerialNumber) == 1 },
+	)
+	b.event(
+		"=Ünï\u2028\b\f\r\n@example.com \xff \x00",
+		audit.Details{
+			"float": 1.5e-9, "big": int64(9007199254740993), "nested": struct{ Z, A any }{"<", []any{nil, true, 7, 1e21}}, "é": "x",
+			"10": 1, "9": 2,
+		},
+	)
 	b.event("'quoted' \"and\" \\ <b>&amp;\t\n,", audit.Details{"": []string{"\"", "\n"}, "=": "\x7f\U0001f511"})
 	b.event(" ", nil)
 }
@@ -102,7 +113,12 @@ func (b *statusBench) event(name string, details audit.Details) {
 	b.t.Helper()
 	actor := &rbac.Actor{Kind: rbac.OperatorActor, ID: "id of " + name, Name: name, IPAddress: "192.0.2.1", RequestID: "r"}
 	if err := b.store.Tx(rbac.WithActor(b.ctx, actor), func(ctx context.Context) error {
-		b.audit.Record(ctx, audit.Event{PartitionID: b.ca.PartitionID, Action: "test.odd", ObjectKind: name, ObjectName: name, Summary: name, Details: details})
+		b.audit.Record(
+			ctx,
+			audit.Event{
+				PartitionID: b.ca.PartitionID, Action: "test.odd", ObjectKind: name, ObjectName: name, Summary: name, Details: details,
+			},
+		)
 		return nil
 	}); err != nil {
 		b.t.Fatal(err)
@@ -131,7 +147,11 @@ func testAuditLogVerifiesOutside(t *testing.T, database string) {
 			}
 		}
 	}
-	got := b.ask(t, rbac.SystemActor(), `{ partition(id: "`+b.ca.PartitionID+`") { auditEvents(first: 3, filter: {action: "test."}) { nodes { sequence actorId caId format partitionId hash previousHash details detailsText } } } }`, nil)
+	got := b.ask(
+		t, rbac.SystemActor(),
+		`{ partition(id: "`+b.ca.PartitionID+`") { auditEvents(first: 3, filter: {action: "test."}) { nodes { sequence actorId caId format partitionId hash previousHash details detailsText } } } }`,
+		nil,
+	)
 	if text := fmt.Sprint(got.Data); len(got.Errors) > 0 || !strings.Contains(text, "id of  ") || strings.Contains(text, "previousHash: ") {
 		t.Errorf("GraphQL: %v %v", got.Data, got.Errors)
 	}
@@ -140,12 +160,17 @@ func testAuditLogVerifiesOutside(t *testing.T, database string) {
 	// Each of these is found and can be undone: the number of the event that it is found at.
 	for _, partition := range []string{b.ca.PartitionID, old} {
 		const at = 40
-		for _, column := range []string{"action", "actor_id", "actor_name", "actor_kind", "ip_address", "request_id", "object_kind", "object_id", "object_name", "summary", "result", "ca_id", "details"} {
+		for _, column := range []string{
+			"action", "actor_id", "actor_name", "actor_kind", "ip_address", "request_id", "object_kind", "object_id", "object_name",
+			"summary", "result", "ca_id", "details",
+		} {
 			if partition == old && column == "ca_id" {
 				continue // it follows from the object, and was not hashed then
 			}
 			var before string
-			if err := b.store.DB(b.ctx).Raw("SELECT "+column+" FROM audit_events WHERE partition_id = ? AND sequence = ?", partition, at).Scan(&before).Error; err != nil {
+			if err := b.store.DB(b.ctx).Raw(
+				"SELECT "+column+" FROM audit_events WHERE partition_id = ? AND sequence = ?", partition, at,
+			).Scan(&before).Error; err != nil {
 				t.Fatal(err)
 			}
 			after := before + "x"
@@ -260,8 +285,12 @@ func (b *statusBench) loadOldEvents() string {
 			continue
 		}
 		// Without the column that the migration adds.
-		b.exec(`INSERT INTO audit_events (partition_id, sequence, time, action, result, actor_kind, actor_id, actor_name, ip_address, request_id, object_kind, object_id, object_name, summary, details, hash, ca_id)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, e.PartitionID, e.Sequence, e.Time, e.Action, e.Result, e.ActorKind, e.ActorID, e.ActorName, e.IPAddress, e.RequestID, e.ObjectKind,
+		b.exec(
+			`INSERT INTO audit_events (partition_id, sequence, time, action, result, actor_kind, actor_id, actor_name, ip_address,
+				request_id, object_kind, object_id, object_name, summary, details, hash, ca_id)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+				?)`, e.PartitionID, e.Sequence, e.Time, e.Action, e.Result, e.ActorKind, e.ActorID, e.ActorName, e.IPAddress, e.RequestID,
+			e.ObjectKind,
 			e.ObjectID, e.ObjectName, e.Summary, e.Details, e.Hash, e.CAID)
 	}
 	return partition
@@ -276,7 +305,11 @@ func (b *statusBench) cutOff(n int64) {
 		b.t.Fatal(err)
 	}
 	b.exec("DELETE FROM audit_events WHERE partition_id = ? AND sequence > ?", b.ca.PartitionID, head-n)
-	b.exec("UPDATE audit_chains SET sequence = ?, hash = (SELECT hash FROM audit_events WHERE partition_id = ? AND sequence = ?) WHERE partition_id = ?", head-n, b.ca.PartitionID, head-n, b.ca.PartitionID)
+	b.exec(
+		"UPDATE audit_chains SET sequence = ?, hash = (SELECT hash FROM audit_events WHERE partition_id = ? AND sequence = ?) WHERE "+
+			"partition_id = ?",
+		head-n, b.ca.PartitionID, head-n, b.ca.PartitionID,
+	)
 }
 
 // TestCutOffAuditLogIsAnAlarm: the newest events are removed and the chain is made to end before them. The signed head
@@ -297,13 +330,17 @@ func TestCutOffAuditLogIsAnAlarm(t *testing.T) {
 		t.Fatalf("%d heads in the bucket", len(bucket))
 	}
 	key := filepath.Join(t.TempDir(), "key.pem")
-	if err := os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: b.App.ca.rootKey.PublicKey()}), 0o600); err != nil {
+	if err := os.WriteFile(
+		key, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: b.App.ca.rootKey.PublicKey()}), 0o600,
+	); err != nil {
 		t.Fatal(err)
 	}
 	if wrong := outside(t, b.export(b.ca.PartitionID, "jsonl"), "--heads", b.cfg.AuditHeads, "--key", key); wrong != "" {
 		t.Errorf("before anything happened: %s", wrong)
 	}
-	if wrong := outside(t, b.export(b.ca.PartitionID, "jsonl"), "--heads", b.cfg.AuditHeads, "--key", b.cfg.Data+"/"+tlsRootFile); wrong != "" {
+	if wrong := outside(
+		t, b.export(b.ca.PartitionID, "jsonl"), "--heads", b.cfg.AuditHeads, "--key", b.cfg.Data+"/"+tlsRootFile,
+	); wrong != "" {
 		t.Errorf("with the certificate: %s", wrong)
 	}
 	head, err := b.audit.Head(b.ctx, b.ca.PartitionID)
@@ -318,8 +355,13 @@ func TestCutOffAuditLogIsAnAlarm(t *testing.T) {
 		if err != nil || v.Intact() || v.Alarm == nil || v.Alarm.Head.Sequence != head {
 			t.Errorf("%s: %+v, %v", what, v, err)
 		}
-		got := b.ask(t, rbac.SystemActor(), `mutation { verifyAuditLog(input: {partitionId: "`+b.ca.PartitionID+`"}) { verification { intact alarm brokenAt } } }`, nil)
-		if text := fmt.Sprint(got.Data); !strings.Contains(text, "intact:false") || !strings.Contains(text, fmt.Sprintf("event %d of partition", head)) {
+		got := b.ask(
+			t, rbac.SystemActor(),
+			`mutation { verifyAuditLog(input: {partitionId: "`+b.ca.PartitionID+`"}) { verification { intact alarm brokenAt } } }`, nil,
+		)
+		if text := fmt.Sprint(got.Data); !strings.Contains(text, "intact:false") || !strings.Contains(
+			text, fmt.Sprintf("event %d of partition", head),
+		) {
 			t.Errorf("%s: %s", what, text)
 		}
 	}
@@ -331,11 +373,15 @@ func TestCutOffAuditLogIsAnAlarm(t *testing.T) {
 	}
 	round()
 	alarmed("with other events behind it", running)
-	if wrong := outside(t, b.export(b.ca.PartitionID, "jsonl"), "--heads", b.cfg.AuditHeads, "--key", key); !strings.Contains(wrong, fmt.Sprint("event ", head)) {
+	if wrong := outside(
+		t, b.export(b.ca.PartitionID, "jsonl"), "--heads", b.cfg.AuditHeads, "--key", key,
+	); !strings.Contains(wrong, fmt.Sprint("event ", head)) {
 		t.Errorf("outside: %q", wrong)
 	}
 	var events int64
-	if err := b.store.DB(b.ctx).Table("audit_events").Where("action = 'audit.alarm' AND result = 'FAILED' AND partition_id = ?", b.ca.PartitionID).Count(&events).Error; err != nil || events != 1 {
+	if err := b.store.DB(b.ctx).Table("audit_events").Where(
+		"action = 'audit.alarm' AND result = 'FAILED' AND partition_id = ?", b.ca.PartitionID,
+	).Count(&events).Error; err != nil || events != 1 {
 		t.Errorf("%d events of the alarm, %v", events, err)
 	}
 	if w := httptest.NewRecorder(); true {
@@ -376,7 +422,9 @@ func TestCutOffAuditLogIsAnAlarm(t *testing.T) {
 		t.Errorf("the command finds %d unsound, %d alarms, %v", len(unsound), len(alarms), err)
 	}
 	// Accepted by another process; the running server reads it in the file.
-	command := &audit.Heads{Log: b.audit, Signer: b.App.ca.rootKey, Keepers: []audit.Keeper{file, &audit.HeadBucket{Objects: bucket}}, Logger: b.log}
+	command := &audit.Heads{
+		Log: b.audit, Signer: b.App.ca.rootKey, Keepers: []audit.Keeper{file, &audit.HeadBucket{Objects: bucket}}, Logger: b.log,
+	}
 	if command.Accept(b.ctx, b.ca.PartitionID, "") == nil {
 		t.Error("accepted without a reason")
 	}

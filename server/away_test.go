@@ -71,7 +71,10 @@ func TestDatabaseThatTakesNoWrites(t *testing.T) {
 	}
 	issue := func() answer {
 		t.Helper()
-		_, got := post(t, clientAt("127.0.0.1"), a, token, `mutation($i: IssueCertificateInput!) { issueCertificate(input: $i) { ... on IssueCertificatePayload { certificate { id } } } }`,
+		_, got := post(
+			t, clientAt("127.0.0.1"), a, token,
+			`mutation($i: IssueCertificateInput!) { issueCertificate(input: $i) { ... on IssueCertificatePayload { certificate { id } } }
+				}`,
 			map[string]any{"i": map[string]any{"caId": b.ca.ID, "profileId": "privatessl-tls-client-server", "csr": string(csr)}})
 		return got
 	}
@@ -93,7 +96,9 @@ func TestDatabaseThatTakesNoWrites(t *testing.T) {
 			a.onAllConnections(t, fault.begin)
 			fill := func() { // use up what is free within the file
 				for name == "full" {
-					if a.store.DB(t.Context()).Exec("INSERT INTO write_probes (id, content) VALUES (?, ?)", "filler "+uuid.NewString(), make([]byte, 1000)).Error != nil {
+					if a.store.DB(t.Context()).Exec(
+						"INSERT INTO write_probes (id, content) VALUES (?, ?)", "filler "+uuid.NewString(), make([]byte, 1000),
+					).Error != nil {
 						break
 					}
 				}
@@ -113,14 +118,17 @@ func TestDatabaseThatTakesNoWrites(t *testing.T) {
 					t.Errorf("%s: %d %s", what, r.StatusCode, text)
 				}
 			}
-			if r, text := send(t, http.DefaultClient, "POST", a.cfg.PublicURL+"/ocsp"+at, bytes.NewReader(plain)); r.StatusCode != 200 || len(text) < 300 {
+			if r, text := send(
+				t, http.DefaultClient, "POST", a.cfg.PublicURL+"/ocsp"+at, bytes.NewReader(plain),
+			); r.StatusCode != 200 || len(text) < 300 {
 				t.Errorf("OCSP: %d %x", r.StatusCode, text)
 			}
 			if _, got := post(t, clientAt("127.0.0.1"), a, token, `{ partition(id: "`+m.Partition.ID+`") { id } }`, nil); got.code() != "" {
 				t.Errorf("reading by GraphQL: %v", got.Errors)
 			}
 			eventually(t, "/readyz says so", func() error {
-				if status, text := a.readyz(t); status != 503 || !strings.Contains(text, "not ready: "+fault.says) || !strings.Contains(text, "ready: CRL, OCSP") {
+				if status, text := a.readyz(t); status != 503 || !strings.Contains(text, "not ready: "+fault.says) ||
+					!strings.Contains(text, "ready: CRL, OCSP") {
 					return errors.New(text)
 				}
 				return nil

@@ -44,7 +44,9 @@ func csrOf(t *testing.T, key any, change func(*x509.CertificateRequest)) string 
 // log, and changes nothing.
 func TestBadRequestsForCertificates(t *testing.T) {
 	a, m := inProcess(t)
-	owner := &rbac.Actor{Kind: rbac.UserActor, ID: "owner", Name: "owner@test", Grants: map[string][]rbac.Role{m.Partition.ID: {rbac.Owners}}}
+	owner := &rbac.Actor{
+		Kind: rbac.UserActor, ID: "owner", Name: "owner@test", Grants: map[string][]rbac.Role{m.Partition.ID: {rbac.Owners}},
+	}
 	ctx := rbac.WithActor(context.Background(), owner)
 	issuing, err := a.cas.ByIdentifier(ctx, m.Partition.ID, "issuing-1")
 	if err != nil {
@@ -92,14 +94,28 @@ func TestBadRequestsForCertificates(t *testing.T) {
 		"over-long CN":              {input{"subject": "CN=" + strings.Repeat("a", 65)}, "subject"},
 		"unknown attribute":         {input{"subject": "NOSUCH=a"}, "subject"},
 		"country of three letters":  {input{"subject": "CN=a,C=DEU"}, "subject"},
-		"empty label":               {input{"subjectAlternativeNames": []input{{"type": "DNS_NAME", "value": "a..example.com"}}}, "subjectAlternativeNames[0]"},
-		"bad IP":                    {input{"subjectAlternativeNames": []input{{"type": "IP_ADDRESS", "value": "300.1.1.1"}}}, "subjectAlternativeNames[0]"},
-		"homoglyph name":            {input{"subjectAlternativeNames": []input{{"type": "DNS_NAME", "value": "ex\u0430mple.com"}}}, "subjectAlternativeNames[0]"},
-		"over-long name":            {input{"subjectAlternativeNames": []input{{"type": "DNS_NAME", "value": strings.Repeat("a.", 130) + "com"}}}, "subjectAlternativeNames[0]"},
-		"second of two names":       {input{"subjectAlternativeNames": []input{{"type": "DNS_NAME", "value": "ok.example.com"}, {"type": "EMAIL", "value": "nobody"}}}, "subjectAlternativeNames[1]"},
-		"extension that is no DER":  {input{"extensions": []input{{"oid": "1.2.3.4", "value": b64([]byte("zz"))}}}, "extensions[0].value"},
-		"extension without an OID":  {input{"extensions": []input{{"oid": "x", "value": "BQA="}}}, "extensions[0].oid"},
-		"invisible end entity":      {input{"endEntity": "a\u200bb"}, "endEntity"},
+		"empty label": {
+			input{"subjectAlternativeNames": []input{{"type": "DNS_NAME", "value": "a..example.com"}}}, "subjectAlternativeNames[0]",
+		},
+		"bad IP": {
+			input{"subjectAlternativeNames": []input{{"type": "IP_ADDRESS", "value": "300.1.1.1"}}}, "subjectAlternativeNames[0]",
+		},
+		"homoglyph name": {
+			input{"subjectAlternativeNames": []input{{"type": "DNS_NAME", "value": "ex\u0430mple.com"}}}, "subjectAlternativeNames[0]",
+		},
+		"over-long name": {
+			input{"subjectAlternativeNames": []input{{"type": "DNS_NAME", "value": strings.Repeat("a.", 130) + "com"}}},
+			"subjectAlternativeNames[0]",
+		},
+		"second of two names": {
+			input{
+				"subjectAlternativeNames": []input{{"type": "DNS_NAME", "value": "ok.example.com"}, {"type": "EMAIL", "value": "nobody"}},
+			},
+			"subjectAlternativeNames[1]",
+		},
+		"extension that is no DER": {input{"extensions": []input{{"oid": "1.2.3.4", "value": b64([]byte("zz"))}}}, "extensions[0].value"},
+		"extension without an OID": {input{"extensions": []input{{"oid": "x", "value": "BQA="}}}, "extensions[0].oid"},
+		"invisible end entity":     {input{"endEntity": "a\u200bb"}, "endEntity"},
 	}
 	before, err := a.tenants.Counts(ctx, mustPartition(t, a, ctx, m))
 	if err != nil {
@@ -110,7 +126,12 @@ func TestBadRequestsForCertificates(t *testing.T) {
 		for k, v := range c.change {
 			in[k] = v
 		}
-		got := a.ask(t, owner, `mutation($i: IssueCertificateInput!) { issueCertificate(input: $i) { ... on IssueCertificatePayload { certificate { id } } } }`, map[string]any{"i": in})
+		got := a.ask(
+			t, owner,
+			`mutation($i: IssueCertificateInput!) { issueCertificate(input: $i) { ... on IssueCertificatePayload { certificate { id } } }
+				}`,
+			map[string]any{"i": in},
+		)
 		if code := got.code(); code != "INVALID" && code != "POLICY_REFUSED" {
 			t.Errorf("%s: %q %v", what, code, got.Errors)
 			continue
@@ -126,7 +147,9 @@ func TestBadRequestsForCertificates(t *testing.T) {
 	if *before != *after {
 		t.Errorf("something was changed: %+v %+v", before, after)
 	}
-	events, err := a.audit.List(ctx, m.Partition.ID, audit.Filter{Action: "certificate.issue", Result: audit.Refused}, page.Request{First: 200})
+	events, err := a.audit.List(
+		ctx, m.Partition.ID, audit.Filter{Action: "certificate.issue", Result: audit.Refused}, page.Request{First: 200},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,15 +163,31 @@ func TestBadRequestsForCertificates(t *testing.T) {
 	}
 
 	t.Run("duplicate identifier", func(t *testing.T) {
-		got := a.ask(t, owner, `mutation($i: CreateCertificationAuthorityInput!) { createCertificationAuthority(input: $i) { ... on CertificationAuthorityPayload { certificationAuthority { id } } } }`,
-			map[string]any{"i": input{"partitionId": m.Partition.ID, "type": "ROOT", "identifier": "root-1", "friendlyName": "Again", "signingAlgorithm": "ECDSAP256+SHA256", "subject": "CN=Again"}})
+		got := a.ask(
+			t, owner,
+			`mutation($i: CreateCertificationAuthorityInput!) { createCertificationAuthority(input: $i) { ... on
+				CertificationAuthorityPayload { certificationAuthority { id } } } }`,
+			map[string]any{
+				"i": input{
+					"partitionId": m.Partition.ID, "type": "ROOT", "identifier": "root-1", "friendlyName": "Again",
+					"signingAlgorithm": "ECDSAP256+SHA256", "subject": "CN=Again",
+				},
+			})
 		if got.code() != "CONFLICT" || got.Errors[0].Extensions.Field != "identifier" {
 			t.Error(got.Errors)
 		}
 	})
 	t.Run("homoglyph identifier", func(t *testing.T) {
-		got := a.ask(t, owner, `mutation($i: CreateCertificationAuthorityInput!) { createCertificationAuthority(input: $i) { ... on CertificationAuthorityPayload { certificationAuthority { id } } } }`,
-			map[string]any{"i": input{"partitionId": m.Partition.ID, "type": "ROOT", "identifier": "r\u043e\u043et-1", "friendlyName": "Look-alike", "signingAlgorithm": "ECDSAP256+SHA256", "subject": "CN=Again"}})
+		got := a.ask(
+			t, owner,
+			`mutation($i: CreateCertificationAuthorityInput!) { createCertificationAuthority(input: $i) { ... on
+				CertificationAuthorityPayload { certificationAuthority { id } } } }`,
+			map[string]any{
+				"i": input{
+					"partitionId": m.Partition.ID, "type": "ROOT", "identifier": "r\u043e\u043et-1", "friendlyName": "Look-alike",
+					"signingAlgorithm": "ECDSAP256+SHA256", "subject": "CN=Again",
+				},
+			})
 		if got.code() != "INVALID" || got.Errors[0].Extensions.Field != "identifier" {
 			t.Error(got.Errors)
 		}
@@ -161,7 +200,12 @@ func TestBadRequestsForCertificates(t *testing.T) {
 		if _, err := a.certificates.Revoke(ctx, own.ID, 2, nil); err != nil {
 			t.Fatal(err)
 		}
-		got := a.ask(t, owner, `mutation($i: IssueCertificateInput!) { issueCertificate(input: $i) { ... on IssueCertificatePayload { certificate { id } } } }`, map[string]any{"i": input{"caId": issuing.ID, "profileId": "privatessl-tls-client-server", "csr": good}})
+		got := a.ask(
+			t, owner,
+			`mutation($i: IssueCertificateInput!) { issueCertificate(input: $i) { ... on IssueCertificatePayload { certificate { id } } }
+				}`,
+			map[string]any{"i": input{"caId": issuing.ID, "profileId": "privatessl-tls-client-server", "csr": good}},
+		)
 		if got.code() != "CONFLICT" || got.Errors[0].Extensions.Field != "caId" {
 			t.Error(got.Errors)
 		}
@@ -179,7 +223,10 @@ func mustPartition(t *testing.T, a *App, ctx context.Context, m *Manifest) *tena
 
 func certificateOfCA(t *testing.T, a *App, actor *rbac.Actor, m *Manifest, serial string) string {
 	t.Helper()
-	got := a.ask(t, actor, `query($p: ID!, $s: String!) { partition(id: $p) { certificates(first: 1, filter: {search: $s}) { nodes { id } } } }`, map[string]any{"p": m.Partition.ID, "s": serial})
+	got := a.ask(
+		t, actor, `query($p: ID!, $s: String!) { partition(id: $p) { certificates(first: 1, filter: {search: $s}) { nodes { id } } } }`,
+		map[string]any{"p": m.Partition.ID, "s": serial},
+	)
 	id := ""
 	walk(got.Data, func(key string, v any) {
 		if s, ok := v.(string); ok && key == "id" {
@@ -192,12 +239,17 @@ func certificateOfCA(t *testing.T, a *App, actor *rbac.Actor, m *Manifest, seria
 // TestBombs sends queries that would keep a server busy.
 func TestBombs(t *testing.T) {
 	a, m := inProcess(t)
-	owner := &rbac.Actor{Kind: rbac.UserActor, ID: "owner", Name: "owner@test", Grants: map[string][]rbac.Role{m.Partition.ID: {rbac.Owners}}}
-	deep := `{ partition(id: "` + m.Partition.ID + `") { certificationAuthorities { nodes { ` + strings.Repeat("parent { ", 30) + "id" + strings.Repeat(" }", 30) + ` } } } }`
+	owner := &rbac.Actor{
+		Kind: rbac.UserActor, ID: "owner", Name: "owner@test", Grants: map[string][]rbac.Role{m.Partition.ID: {rbac.Owners}},
+	}
+	deep := `{ partition(id: "` + m.Partition.ID + `") { certificationAuthorities { nodes { ` + strings.Repeat("parent { ", 30) + "id" +
+		strings.Repeat(" }", 30) + ` } } } }`
 	var wide strings.Builder
 	wide.WriteString("{")
 	for n := range 400 {
-		fmt.Fprintf(&wide, ` a%d: partition(id: %q) { certificates(first: 500) { nodes { id details { fingerprint } } } }`, n, m.Partition.ID)
+		fmt.Fprintf(
+			&wide, ` a%d: partition(id: %q) { certificates(first: 500) { nodes { id details { fingerprint } } } }`, n, m.Partition.ID,
+		)
 	}
 	wide.WriteString("}")
 	for what, query := range map[string]string{
@@ -221,7 +273,8 @@ func browser(t *testing.T) *http.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &http.Client{Jar: jar, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} // what is tested is behind TLS
+	// what is tested is behind TLS
+	return &http.Client{Jar: jar, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
 }
 
 func post(t *testing.T, c *http.Client, a *App, header http.Header, query string, variables map[string]any) (int, answer) {
@@ -262,7 +315,10 @@ func TestGuessingIsStopped(t *testing.T) {
 	a, m := inProcess(t)
 	u := m.Users[3]
 	c := browser(t)
-	if _, got := post(t, c, a, ours, `mutation($i: SignInInput!) { signIn(input: $i) { factors } }`, map[string]any{"i": map[string]any{"email": u.Email, "password": u.Password}}); got.code() != "" {
+	if _, got := post(
+		t, c, a, ours, `mutation($i: SignInInput!) { signIn(input: $i) { factors } }`,
+		map[string]any{"i": map[string]any{"email": u.Email, "password": u.Password}},
+	); got.code() != "" {
 		t.Fatal(got.Errors)
 	}
 	looked := 0
@@ -279,7 +335,10 @@ func TestGuessingIsStopped(t *testing.T) {
 	if looked > 15 {
 		t.Errorf("%d of 1000 guesses were looked at", looked)
 	}
-	events, err := a.audit.List(rbac.WithActor(t.Context(), rbac.SystemActor()), audit.PlatformChain, audit.Filter{Action: "user.sign-in", Result: audit.Refused}, page.Request{First: 100})
+	events, err := a.audit.List(
+		rbac.WithActor(t.Context(), rbac.SystemActor()), audit.PlatformChain, audit.Filter{Action: "user.sign-in", Result: audit.Refused},
+		page.Request{First: 100},
+	)
 	if err != nil || len(events.Nodes) != looked {
 		t.Errorf("%d refused sign-ins on the audit log for %d guesses: %v", len(events.Nodes), looked, err)
 	}
@@ -307,13 +366,18 @@ func TestForgedSessions(t *testing.T) {
 	if status, _ := post(t, browser(t), a, h, who, nil); status != http.StatusForbidden {
 		t.Errorf("without our header: %d", status)
 	}
-	if status, got := post(t, browser(t), a, http.Header{"Authorization": {"Bearer pka_forged"}}, who, nil); status != http.StatusUnauthorized || got.code() != "UNAUTHENTICATED" {
+	if status, got := post(
+		t, browser(t), a, http.Header{"Authorization": {"Bearer pka_forged"}}, who, nil,
+	); status != http.StatusUnauthorized || got.code() != "UNAUTHENTICATED" {
 		t.Errorf("forged token: %d %v", status, got)
 	}
 	// A session that ended is worth nothing, though the cookie is right.
 	u := m.Users[4]
 	c := browser(t)
-	post(t, c, a, ours, `mutation($i: SignInInput!) { signIn(input: $i) { factors } }`, map[string]any{"i": map[string]any{"email": u.Email, "password": u.Password}})
+	post(
+		t, c, a, ours, `mutation($i: SignInInput!) { signIn(input: $i) { factors } }`,
+		map[string]any{"i": map[string]any{"email": u.Email, "password": u.Password}},
+	)
 	if _, got := post(t, c, a, ours, who, nil); got.code() != "UNAUTHENTICATED" {
 		t.Errorf("half signed in: %v", got)
 	}

@@ -62,7 +62,8 @@ func testBrowse(t *testing.T, database string) {
 	add := func(subject string, days int, status certificate.Status, sans ...string) {
 		n++
 		c := like
-		c.ID, c.SerialNumber, c.Subject, c.CommonName = uuid.Must(uuid.NewV7()).String(), fmt.Sprintf("5eed%04x%024d", n, n), subject, subject
+		c.ID, c.SerialNumber, c.Subject, c.CommonName = uuid.Must(uuid.NewV7()).String(), fmt.Sprintf("5eed%04x%024d", n, n), subject,
+			subject
 		c.Status, c.NotAfter, c.Counted = status, now.AddDate(0, 0, days), status != certificate.Revoked && days > 0
 		c.SearchText = strings.ToLower(strings.Join(append([]string{subject, c.SerialNumber}, sans...), " "))
 		if err := a.store.Tx(ctx, func(ctx context.Context) error {
@@ -148,7 +149,9 @@ func testBrowse(t *testing.T, database string) {
 	writeWords()
 	eventually(t, "the job has failed", func() error {
 		var failed int64
-		if err := a.store.DB(ctx).Table("jobs").Where("kind = ? AND attempts > 0 AND lease = ''", certificate.WordsJob).Count(&failed).Error; err != nil || failed == 0 {
+		if err := a.store.DB(ctx).Table("jobs").Where(
+			"kind = ? AND attempts > 0 AND lease = ''", certificate.WordsJob,
+		).Count(&failed).Error; err != nil || failed == 0 {
 			return fmt.Errorf("%d, %v", failed, err)
 		}
 		return nil
@@ -159,15 +162,24 @@ func testBrowse(t *testing.T, database string) {
 		t.Fatalf("%d certificates have no words", unread())
 	}
 	pages("after a failure")
-	sql("DELETE FROM certificates_unread WHERE certificate_id NOT IN (SELECT certificate_id FROM certificates_unread ORDER BY certificate_id LIMIT 3)")
+	sql(
+		"DELETE FROM certificates_unread WHERE certificate_id NOT IN (SELECT certificate_id FROM certificates_unread ORDER BY " +
+			"certificate_id LIMIT 3)",
+	)
 	writeWords()
 	eventually(t, "half of the words are written", read)
 	sql("DELETE FROM jobs WHERE kind = ?", certificate.WordsJob)
-	sql("INSERT INTO certificates_unread (certificate_id, partition_id, search_text, serial_number) SELECT id, partition_id, search_text, serial_number FROM certificates WHERE serial_number IN (?, ?, ?)", fmt.Sprintf("5eed%04x%024d", 4, 4), fmt.Sprintf("5eed%04x%024d", 5, 5), fmt.Sprintf("5eed%04x%024d", 6, 6))
+	sql(
+		"INSERT INTO certificates_unread (certificate_id, partition_id, search_text, serial_number) SELECT id, partition_id, "+
+			"search_text, serial_number FROM certificates WHERE serial_number IN (?, ?, ?)",
+		fmt.Sprintf("5eed%04x%024d", 4, 4), fmt.Sprintf("5eed%04x%024d", 5, 5), fmt.Sprintf("5eed%04x%024d", 6, 6),
+	)
 	pages("half of them with words")
 	for _, c := range cases {
 		var each []*certificate.Certificate
-		if err := a.certificates.Each(ctx, p, c.filter, func(x *certificate.Certificate) error { each = append(each, x); return nil }); err != nil {
+		if err := a.certificates.Each(
+			ctx, p, c.filter, func(x *certificate.Certificate) error { each = append(each, x); return nil },
+		); err != nil {
 			t.Fatal(err)
 		}
 		want := slices.Clone(c.want)
@@ -188,10 +200,16 @@ func testBrowse(t *testing.T, database string) {
 	}
 
 	sql(`WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?)
-			INSERT INTO certificates (id, serial_number, search_text, partition_id, ca_id, kind, profile_id, subject, common_name, status, not_before, not_after, der, requested_by, created_at, counted, key_type)
-			SELECT '01900000-0000-7000-8000-' || (100000000000 + n), 'aaaa' || (100000000000 + n), 'cn=many', partition_id, ca_id, kind, profile_id, subject, common_name, status, not_before, not_after, der, requested_by, created_at, counted, key_type FROM numbers, certificates WHERE id = ?`,
+			INSERT INTO certificates (id, serial_number, search_text, partition_id, ca_id, kind, profile_id, subject, common_name, status,
+				not_before, not_after, der, requested_by, created_at, counted, key_type)
+			SELECT '01900000-0000-7000-8000-' || (100000000000 + n), 'aaaa' || (100000000000 + n), 'cn=many', partition_id, ca_id, kind,
+				profile_id, subject, common_name, status, not_before, not_after, der, requested_by, created_at, counted, key_type FROM
+					numbers, certificates WHERE id = ?`,
 		page.CountLimit+1, like.ID)
-	sql("INSERT INTO certificates_unread (certificate_id, partition_id, search_text, serial_number) SELECT id, partition_id, search_text, serial_number FROM certificates WHERE serial_number LIKE 'aaaa1%'")
+	sql(
+		"INSERT INTO certificates_unread (certificate_id, partition_id, search_text, serial_number) SELECT id, partition_id, " +
+			"search_text, serial_number FROM certificates WHERE serial_number LIKE 'aaaa1%'",
+	)
 	counts := func(when string) {
 		t.Helper()
 		for _, c := range []struct {

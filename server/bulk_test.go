@@ -33,7 +33,9 @@ func request(t *testing.T, host string) (string, []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: host}, DNSNames: []string{host}}, key)
+	der, err := x509.CreateCertificateRequest(
+		rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: host}, DNSNames: []string{host}}, key,
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +71,9 @@ func TestBulk(t *testing.T) {
 	}
 	results := func(o *bulk.Operation) (list []*bulk.Line) {
 		t.Helper()
-		if err := a.bulk.Results(ctx, o.ID, func(_ *bulk.Operation, l *bulk.Line) error { list = append(list, l); return nil }); err != nil {
+		if err := a.bulk.Results(
+			ctx, o.ID, func(_ *bulk.Operation, l *bulk.Line) error { list = append(list, l); return nil },
+		); err != nil {
 			t.Fatal(err)
 		}
 		return list
@@ -113,7 +117,9 @@ func TestBulk(t *testing.T) {
 		_, _ = f.Write([]byte(csr))
 	}
 	_ = w.Close()
-	zipped, err := a.bulk.PrepareIssuance(ctx, bulk.IssuanceInput{PartitionID: m.Partition.ID, CAID: issuing.ID, ProfileID: p, ZIP: archive.Bytes()})
+	zipped, err := a.bulk.PrepareIssuance(
+		ctx, bulk.IssuanceInput{PartitionID: m.Partition.ID, CAID: issuing.ID, ProfileID: p, ZIP: archive.Bytes()},
+	)
 	if err != nil || zipped.Pending() != 150 {
 		t.Fatalf("%+v %v", zipped, err)
 	}
@@ -128,14 +134,19 @@ func TestBulk(t *testing.T) {
 	f, _ := w.Create("bomb")
 	_, _ = f.Write(make([]byte, 60<<10))
 	_ = w.Close()
-	if _, err := a.bulk.PrepareIssuance(ctx, bulk.IssuanceInput{PartitionID: m.Partition.ID, CAID: issuing.ID, ProfileID: p, ZIP: bomb.Bytes()}); !fault.Is(err, fault.Invalid) {
+	if _, err := a.bulk.PrepareIssuance(
+		ctx, bulk.IssuanceInput{PartitionID: m.Partition.ID, CAID: issuing.ID, ProfileID: p, ZIP: bomb.Bytes()},
+	); !fault.Is(err, fault.Invalid) {
 		t.Errorf("an archive that unpacks to much more than it is: %v", err)
 	}
 
 	// By file: as it comes out of other programs, with what is wrong in it.
 	z := results(zipped)
-	file := "Serial Number;Reason\n" + strings.ToUpper(z[0].SerialNumber) + ";KEY_COMPROMISE\n" + "0x" + z[1].SerialNumber + ";keyCompromise\n" + z[2].SerialNumber + ";\n" + z[2].SerialNumber + ";\nABCDEF;\nnonsense;\n" + issuing.SerialNumber + ";\n"
-	revoke, err := a.bulk.PrepareRevocation(ctx, bulk.RevocationInput{PartitionID: m.Partition.ID, Reason: certificate.Superseded, Serials: file})
+	file := "Serial Number;Reason\n" + strings.ToUpper(z[0].SerialNumber) + ";KEY_COMPROMISE\n" + "0x" + z[1].SerialNumber +
+		";keyCompromise\n" + z[2].SerialNumber + ";\n" + z[2].SerialNumber + ";\nABCDEF;\nnonsense;\n" + issuing.SerialNumber + ";\n"
+	revoke, err := a.bulk.PrepareRevocation(
+		ctx, bulk.RevocationInput{PartitionID: m.Partition.ID, Reason: certificate.Superseded, Serials: file},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +158,8 @@ func TestBulk(t *testing.T) {
 	for _, f := range found {
 		got[f.Result] = f.Count
 	}
-	if got[bulk.WillRevoke] != 3 || got[bulk.Duplicate] != 1 || got[bulk.Unknown] != 1 || got[bulk.Invalid] != 1 || got[bulk.NotSubscriber] != 1 {
+	if got[bulk.WillRevoke] != 3 || got[bulk.Duplicate] != 1 || got[bulk.Unknown] != 1 || got[bulk.Invalid] != 1 ||
+		got[bulk.NotSubscriber] != 1 {
 		t.Fatalf("the dry run: %v", got)
 	}
 	// One is revoked by hand before the start: the operation finds it done.
@@ -156,7 +168,9 @@ func TestBulk(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Whoever starts it may do so no longer when the job comes to it.
-	user := &rbac.Actor{Kind: rbac.UserActor, ID: "gone", Name: "gone@example.com", Grants: map[string][]rbac.Role{m.Partition.ID: {rbac.Owners}}}
+	user := &rbac.Actor{
+		Kind: rbac.UserActor, ID: "gone", Name: "gone@example.com", Grants: map[string][]rbac.Role{m.Partition.ID: {rbac.Owners}},
+	}
 	if _, err := a.bulk.Start(rbac.WithActor(ctx, user), revoke.ID); err != nil {
 		t.Fatal(err)
 	}
@@ -169,12 +183,19 @@ func TestBulk(t *testing.T) {
 	if revoke = ended(revoke); revoke.State != bulk.Done || revoke.Done != 2 || revoke.Skipped != 2 || revoke.Failed != 3 {
 		t.Fatalf("revoked: %+v", revoke)
 	}
-	if c := certificateBySerial(t, a, z[0].SerialNumber); c.Status != certificate.Revoked || c.RevocationReason != certificate.KeyCompromise {
+	if c := certificateBySerial(t, a, z[0].SerialNumber); c.Status != certificate.Revoked ||
+		c.RevocationReason != certificate.KeyCompromise {
 		t.Errorf("%+v", c)
 	}
 
 	hash := sha256.Sum256(key)
-	byKey, err := a.bulk.PrepareRevocation(ctx, bulk.RevocationInput{PartitionID: m.Partition.ID, Reason: certificate.KeyCompromise, Keys: []string{hex.EncodeToString(hash[:]), string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: key}))}})
+	byKey, err := a.bulk.PrepareRevocation(
+		ctx,
+		bulk.RevocationInput{
+			PartitionID: m.Partition.ID, Reason: certificate.KeyCompromise,
+			Keys: []string{hex.EncodeToString(hash[:]), string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: key}))},
+		},
+	)
 	if err != nil || byKey.Total != 1 || byKey.Pending() != 1 {
 		t.Fatalf("by key: %+v %v", byKey, err)
 	}
@@ -186,7 +207,9 @@ func TestBulk(t *testing.T) {
 	}
 
 	// What an old release recorded is found by its key too, once it has been read.
-	if err := a.store.DB(ctx).Exec("UPDATE certificates SET key_type = '', public_key_sha256 = '' WHERE id = ?", third.ID).Error; err != nil {
+	if err := a.store.DB(ctx).Exec(
+		"UPDATE certificates SET key_type = '', public_key_sha256 = '' WHERE id = ?", third.ID,
+	).Error; err != nil {
 		t.Fatal(err)
 	}
 	if err := a.store.DB(ctx).Exec("UPDATE jobs SET run_at = ? WHERE kind = ?", a.now(), certificate.DescribeJob).Error; err != nil {
@@ -203,7 +226,9 @@ func TestBulk(t *testing.T) {
 	if _, err := a.tenants.Update(ctx, m.Subscription.ID, new(0), nil, nil, false); err != nil {
 		t.Fatal(err)
 	}
-	short, err := a.bulk.PrepareIssuance(ctx, bulk.IssuanceInput{PartitionID: m.Partition.ID, CAID: issuing.ID, ProfileID: p, CSV: base64Line(one)})
+	short, err := a.bulk.PrepareIssuance(
+		ctx, bulk.IssuanceInput{PartitionID: m.Partition.ID, CAID: issuing.ID, ProfileID: p, CSV: base64Line(one)},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,7 +251,10 @@ func TestBulk(t *testing.T) {
 	// What is signed but not settled was never issued.
 	before := countCertificates(t, a)
 	boom := errors.New("the power went")
-	err = a.enrollment.IssueMany(ctx, "bulk", []enrollment.Request{intake.Text{CAID: issuing.ID, ProfileID: p, CSR: one}.Request()}, func(context.Context, []enrollment.Outcome) error { return boom })
+	err = a.enrollment.IssueMany(
+		ctx, "bulk", []enrollment.Request{intake.Text{CAID: issuing.ID, ProfileID: p, CSR: one}.Request()},
+		func(context.Context, []enrollment.Outcome) error { return boom },
+	)
 	if !errors.Is(err, boom) || countCertificates(t, a) != before {
 		t.Errorf("%v, %d certificates more", err, countCertificates(t, a)-before)
 	}

@@ -71,7 +71,9 @@ func TestGatewayAnswers(t *testing.T) {
 	// PKCS12 with the subject and names of a CSR, and a key of the service's.
 	csr, own := gatewayCSR(t, pkix.Name{CommonName: "p12.example", Organization: []string{"Acme"}}, "p12.example")
 	got := g.call(200, "POST", g.base+"/enrollments", object{"profileId": g.m.CAGW.ProfileIDs[0], "csr": csr,
-		"requiredFormat":                    object{"format": "PKCS12", "protection": object{"type": "PasswordProtection", "password": "long enough 1"}},
+		"requiredFormat": object{
+			"format": "PKCS12", "protection": object{"type": "PasswordProtection", "password": "long enough 1"},
+		},
 		"optionalCertificateRequestDetails": object{"useSANFromCSR": true, "validityPeriod": "P400D"}})
 	file, err := base64.StdEncoding.DecodeString(str(t, got, "enrollment.body"))
 	if err != nil {
@@ -87,7 +89,9 @@ func TestGatewayAnswers(t *testing.T) {
 	}
 	// The manifest's first profile also takes a CSR, and every type of name.
 	enroll(200, object{"profileId": g.m.CAGW.ProfileIDs[0], "subjectAltNames": []object{{"type": "dNSName", "value": "a.example"},
-		{"type": "iPAddress", "value": "10.0.0.1"}, {"type": "uniformResourceIdentifier", "value": "https://a.example/"}, {"type": "rfc822Name",
+		{
+			"type": "iPAddress", "value": "10.0.0.1",
+		}, {"type": "uniformResourceIdentifier", "value": "https://a.example/"}, {"type": "rfc822Name",
 			"value": "a@example.com"}}})
 
 	// Durations and algorithms as the clients parse them; three digits of a second, always; members in one order.
@@ -110,7 +114,9 @@ func TestGatewayAnswers(t *testing.T) {
 	one := g.base + "/certificates/" + serial
 	instant := regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$`)
 	shown := g.call(200, "GET", one, nil)
-	if from, to, _ := strings.Cut(str(t, shown, "certificate.validityPeriod"), "/"); !instant.MatchString(from) || !instant.MatchString(to) ||
+	if from, to, _ := strings.Cut(
+		str(t, shown, "certificate.validityPeriod"), "/",
+	); !instant.MatchString(from) || !instant.MatchString(to) ||
 		str(t, shown, "certificate.subjectPublicKeyInfo.publicKeyAlg") != "EC" {
 		t.Errorf("%v", shown)
 	}
@@ -132,7 +138,9 @@ func TestGatewayAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	if date := want.Format("2006-01-02T15:04:05.000Z"); str(t, revoked, "action.compromiseDate") != date ||
-		str(t, info, "certificate.revocationInfo.compromiseDate") != date || str(t, info, "certificate.revocationInfo.comment") != "stolen" {
+		str(t, info, "certificate.revocationInfo.compromiseDate") != date || str(
+		t, info, "certificate.revocationInfo.comment",
+	) != "stolen" {
 		t.Errorf("%v %v", revoked, info)
 	}
 	var details2 []string

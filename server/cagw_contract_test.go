@@ -82,25 +82,36 @@ func TestGatewayContract(t *testing.T) {
 	root := cagw.Base + "/" + g.m.Partition.ID + "~root-1"
 	escaped := strings.Replace(g.base, "~", "%7E", 1)
 
-	for _, path := range []string{cagw.Base, cagw.Base + "/", g.base, escaped, root, g.base + "/status", g.base + "/capabilities", g.base + "/profiles", root + "/profiles", g.base + "/profiles/privatessl-tls-server", one, one + "?%24fields=chain,-certificate.certificateData",
-		g.base + "/certificates/" + strings.ToUpper(serial), g.base + "/certificate-events", root + "/certificate-events?preferredPageSize=1000", g.base + "/certificate-events?startDate=2018-07-06T13:00Z&%24fields=nonsense,,-type"} {
+	for _, path := range []string{
+		cagw.Base, cagw.Base + "/", g.base, escaped, root, g.base + "/status", g.base + "/capabilities", g.base + "/profiles",
+		root + "/profiles", g.base + "/profiles/privatessl-tls-server", one, one + "?%24fields=chain,-certificate.certificateData",
+		g.base + "/certificates/" + strings.ToUpper(serial), g.base + "/certificate-events", root +
+			"/certificate-events?preferredPageSize=1000", g.base +
+			"/certificate-events?startDate=2018-07-06T13:00Z&%24fields=nonsense,,-type"} {
 		g.call(200, "GET", path, nil)
 	}
 	if w := g.send("HEAD", g.base, nil); w.Code != 200 {
 		t.Errorf("HEAD: %d", w.Code)
 	}
-	if got := g.call(200, "GET", root+"/capabilities", nil); strings.Contains(fmt.Sprint(got), "enroll") || strings.Contains(fmt.Sprint(got), "revoke") {
+	if got := g.call(
+		200, "GET", root+"/capabilities", nil,
+	); strings.Contains(fmt.Sprint(got), "enroll") || strings.Contains(fmt.Sprint(got), "revoke") {
 		t.Errorf("an auditor can: %v", got)
 	}
 	if got := g.call(200, "GET", g.base+"/capabilities", nil); len(at(t, got, "capabilities").([]any)) != 9 {
 		t.Error(got)
 	}
-	if got := g.call(200, "GET", root+"?%24fields=ca.chain", nil); parseBody(t, str(t, got, "ca.chain.0.certificateData")).Subject.CommonName != "Demo Root CA" {
+	if got := g.call(
+		200, "GET", root+"?%24fields=ca.chain", nil,
+	); parseBody(t, str(t, got, "ca.chain.0.certificateData")).Subject.CommonName != "Demo Root CA" {
 		t.Error(got)
 	}
 	g.call(200, "POST", g.base+"/enrollments", enroll())
 	// What the profile allows may be asked for; what it does not is refused, and not left out.
-	got := g.call(200, "POST", g.base+"/enrollments", details("extensions", []object{{"oid": "2.5.29.32", "critical": false, "value": "MAcwBQYDKgME"}}))
+	got := g.call(
+		200, "POST", g.base+"/enrollments",
+		details("extensions", []object{{"oid": "2.5.29.32", "critical": false, "value": "MAcwBQYDKgME"}}),
+	)
 	if c := parseBody(t, str(t, got, "enrollment.body")); len(c.PolicyIdentifiers) != 1 {
 		t.Error(c.PolicyIdentifiers)
 	}
@@ -109,7 +120,10 @@ func TestGatewayContract(t *testing.T) {
 	if c := parseBody(t, str(t, got, "enrollment.body")); !c.NotAfter.Equal(g.issuing.NotAfter.Truncate(time.Second)) {
 		t.Errorf("ends %s, the CA %s", c.NotAfter, g.issuing.NotAfter)
 	}
-	g.call(200, "POST", g.base+"/certificates/actions", object{"action": object{"type": "RevokeAction", "reason": "superseded"}, "serialNumbers": []string{serial, "ff"}})
+	g.call(
+		200, "POST", g.base+"/certificates/actions",
+		object{"action": object{"type": "RevokeAction", "reason": "superseded"}, "serialNumbers": []string{serial, "ff"}},
+	)
 
 	for n, c := range []struct {
 		status       int
@@ -140,8 +154,14 @@ func TestGatewayContract(t *testing.T) {
 		{501, "cagw-5010", "POST", g.base + "/enrollments", details("encodedPublicKey", "MFkw"), nil},
 		{403, "cagw-4030", "POST", root + "/enrollments", enroll(), nil},
 		{403, "cagw-4030", "POST", root + "/enrollments", "not even JSON", nil},
-		{403, "cagw-4030", "POST", root + "/certificates/" + g.issuing.SerialNumber + "/actions", object{"action": object{"type": "RevokeAction"}}, nil},
-		{403, "cagw-4030", "POST", root + "/certificates/actions", object{"action": object{"type": "RevokeAction"}, "serialNumbers": []string{serial}}, nil},
+		{
+			403, "cagw-4030", "POST", root + "/certificates/" + g.issuing.SerialNumber + "/actions",
+			object{"action": object{"type": "RevokeAction"}}, nil,
+		},
+		{
+			403, "cagw-4030", "POST", root + "/certificates/actions",
+			object{"action": object{"type": "RevokeAction"}, "serialNumbers": []string{serial}}, nil,
+		},
 		{415, "cagw-4150", "POST", g.base + "/enrollments", "a=b", []string{"Content-Type", "application/x-www-form-urlencoded"}},
 		{415, "cagw-4150", "POST", g.base + "/enrollments", "{}", []string{"Content-Type", ";"}},
 		{413, "cagw-4130", "POST", g.base + "/enrollments", `{"a":"` + strings.Repeat("a", 600<<10) + `"}`, nil},
@@ -156,41 +176,85 @@ func TestGatewayContract(t *testing.T) {
 		{400, "cagw-4000", "POST", g.base + "/enrollments", with("csr", nil), nil},
 		{400, "cagw-4000", "POST", g.base + "/enrollments", with("csr", "AAAA"), nil},
 		{400, "cagw-4001", "POST", g.base + "/enrollments", with("profileId", "nothing"), nil},
-		{400, "cagw-4000", "POST", g.base + "/enrollments", with("subjectVariables", []object{{"type": "favouriteColour", "value": "blue"}}), nil},
+		{
+			400, "cagw-4000", "POST", g.base + "/enrollments",
+			with("subjectVariables", []object{{"type": "favouriteColour", "value": "blue"}}), nil,
+		},
 		{400, "cagw-4000", "POST", g.base + "/enrollments", with("subjectVariables", []object{{"type": "cn", "value": "a\x00b"}}), nil},
 		{400, "cagw-4000", "POST", g.base + "/enrollments", with("subjectAltNames", []object{{"type": "x400Address", "value": "a"}}), nil},
-		{400, "cagw-4000", "POST", g.base + "/enrollments", with("subjectAltNames", []object{{"type": "iPAddress", "value": "10.0.0.256"}}), nil},
-		{400, "cagw-4000", "POST", g.base + "/enrollments", with("subjectAltNames", []object{{"type": "dNSName", "der": "ggFh"}, {"type": "iPAddress", "der": "ggFh"}}), nil},
+		{
+			400, "cagw-4000", "POST", g.base + "/enrollments",
+			with("subjectAltNames", []object{{"type": "iPAddress", "value": "10.0.0.256"}}), nil,
+		},
+		{
+			400, "cagw-4000", "POST", g.base + "/enrollments",
+			with("subjectAltNames", []object{{"type": "dNSName", "der": "ggFh"}, {"type": "iPAddress", "der": "ggFh"}}), nil,
+		},
 		{400, "cagw-4000", "POST", g.base + "/enrollments", details("subjectDn", "nonsense"), nil},
 		{400, "cagw-4000", "POST", g.base + "/enrollments", details("validityPeriod", "soon"), nil},
 		{400, "cagw-4000", "POST", g.base + "/enrollments", details("validityPeriod", "2020-01-01T00:00Z/P10Y"), nil},
 		{400, "cagw-4001", "POST", g.base + "/enrollments", details("extensions", []object{{"oid": "2.5.29.37", "value": "MAA="}}), nil},
 		{400, "cagw-4000", "POST", g.base + "/enrollments", details("extensions", []object{{"oid": "2.5.29.32", "value": "%"}}), nil},
 		{400, "cagw-4000", "POST", g.base + "/enrollments", enroll(), []string{"Idempotency-Key", "a b"}},
-		{400, "cagw-4000", "POST", g.base + "/enrollments", object{"profileId": "multiuse-p12-client", "requiredFormat": object{"format": "PKCS12", "protection": object{"type": "PasswordProtection", "password": "short"}}, "subjectVariables": []object{{"type": "cn", "value": "a"}}}, nil},
-		{400, "cagw-4000", "POST", g.base + "/enrollments", object{"profileId": "multiuse-p12-client", "requiredFormat": object{"format": "PKCS12", "protection": object{"type": "PasswordProtection", "password": "😀😀😀😀😀😀😀😀"}}, "subjectVariables": []object{{"type": "cn", "value": "a"}}}, nil},
-		{400, "cagw-4000", "POST", g.base + "/enrollments", object{"profileId": "multiuse-p12-client", "requiredFormat": object{"format": "PKCS12", "protection": object{"type": "PasswordProtection", "password": "long enough"}}}, nil},
+		{
+			400, "cagw-4000", "POST", g.base + "/enrollments",
+			object{
+				"profileId":        "multiuse-p12-client",
+				"requiredFormat":   object{"format": "PKCS12", "protection": object{"type": "PasswordProtection", "password": "short"}},
+				"subjectVariables": []object{{"type": "cn", "value": "a"}},
+			},
+			nil,
+		},
+		{
+			400, "cagw-4000", "POST", g.base + "/enrollments",
+			object{
+				"profileId":        "multiuse-p12-client",
+				"requiredFormat":   object{"format": "PKCS12", "protection": object{"type": "PasswordProtection", "password": "😀😀😀😀😀😀😀😀"}},
+				"subjectVariables": []object{{"type": "cn", "value": "a"}},
+			},
+			nil,
+		},
+		{
+			400, "cagw-4000", "POST", g.base + "/enrollments",
+			object{
+				"profileId":      "multiuse-p12-client",
+				"requiredFormat": object{"format": "PKCS12", "protection": object{"type": "PasswordProtection", "password": "long enough"}},
+			},
+			nil,
+		},
 		{400, "cagw-4000", "POST", one + "/actions", object{"action": object{}}, nil},
 		{400, "cagw-4000", "POST", one + "/actions", object{"action": object{"type": "ExplodeAction"}}, nil},
 		{400, "cagw-4000", "POST", one + "/actions", object{"action": object{"type": "RevokeAction", "reason": "bored"}}, nil},
 		{400, "cagw-4000", "POST", one + "/actions", object{"action": object{"type": "RevokeAction", "issueCrl": "perhaps"}}, nil},
-		{409, "cagw-4090", "POST", one + "/actions", object{"action": object{"type": "RevokeAction", "succeedIfAlreadyInRequestedState": false}}, nil},
+		{
+			409, "cagw-4090", "POST", one + "/actions",
+			object{"action": object{"type": "RevokeAction", "succeedIfAlreadyInRequestedState": false}}, nil,
+		},
 		{409, "cagw-4090", "POST", one + "/actions", object{"action": object{"type": "UnholdAction"}}, nil},
 		{409, "cagw-4090", "POST", one + "/actions", object{"action": object{"type": "HoldAction"}}, nil},
 		{400, "cagw-4000", "POST", g.base + "/certificates/actions", object{"action": object{"type": "RevokeAction"}}, nil},
-		{501, "cagw-5010", "POST", g.base + "/certificates/actions", object{"action": object{"type": "HoldAction"}, "serialNumbers": []string{serial}}, nil},
+		{
+			501, "cagw-5010", "POST", g.base + "/certificates/actions",
+			object{"action": object{"type": "HoldAction"}, "serialNumbers": []string{serial}}, nil,
+		},
 		{400, "cagw-4000", "GET", g.base + "/certificate-events?startDate=yesterday", nil, nil},
 		{400, "cagw-4000", "GET", g.base + "/certificate-events?preferredPageSize=0", nil, nil},
 		{400, "cagw-4000", "GET", g.base + "/certificate-events?preferredPageSize=many", nil, nil},
 		{400, "cagw-4000", "GET", g.base + "/certificate-events?nextPageIndex=AAAA", nil, nil},
-		{400, "cagw-4000", "GET", root + "/certificate-events?nextPageIndex=" + str(t, g.call(200, "GET", g.base+"/certificate-events", nil), "nextPageIndex"), nil, nil},
+		{
+			400, "cagw-4000", "GET",
+			root + "/certificate-events?nextPageIndex=" + str(t, g.call(200, "GET", g.base+"/certificate-events", nil), "nextPageIndex"),
+			nil, nil,
+		},
 	} {
 		if got := g.call(c.status, c.method, c.path, c.body, c.header...); str(t, got, "error.code") != c.code {
 			t.Errorf("%d: %s %s: %v, want %s", n, c.method, c.path, got, c.code)
 		}
 	}
 	// The credential's forbidden and unknown CAs are told of, and nothing else.
-	if len(refused.list) != 8 || !slices.Contains(refused.list, "gateway FORBIDDEN POST "+root+"/enrollments") || !slices.Contains(refused.list, "gateway NOT_FOUND GET "+cagw.Base+"/"+g.m.Partition.ID+"~issuing-pq") {
+	if len(refused.list) != 8 || !slices.Contains(refused.list, "gateway FORBIDDEN POST "+root+"/enrollments") || !slices.Contains(
+		refused.list, "gateway NOT_FOUND GET "+cagw.Base+"/"+g.m.Partition.ID+"~issuing-pq",
+	) {
 		t.Errorf("%q", refused.list)
 	}
 	credential := g.actor
@@ -237,7 +301,9 @@ func TestGatewayFailures(t *testing.T) {
 		r := httptest.NewRequest("GET", cagw.Base, nil)
 		w := httptest.NewRecorder()
 		handler.ServeHTTP(w, r.WithContext(rbac.WithActor(r.Context(), g.actor)))
-		if w.Code != 500 || g.contract.validate("#/components/schemas/ErrorResponse", w.Body.Bytes()) != nil || strings.Contains(w.Body.String(), "nil pointer") {
+		if w.Code != 500 || g.contract.validate(
+			"#/components/schemas/ErrorResponse", w.Body.Bytes(),
+		) != nil || strings.Contains(w.Body.String(), "nil pointer") {
 			t.Errorf("%s: %d %s", what, w.Code, w.Body)
 		}
 	}
@@ -295,17 +361,24 @@ func TestGatewayIdempotency(t *testing.T) {
 		n := 0
 		serials.Range(func(any, any) bool { n++; return true })
 		var rows, active int64
-		if err := errors.Join(g.store.DB(g.system).Table("certificates").Where("common_name = 'once.example'").Count(&rows).Error, g.store.DB(g.system).Raw("SELECT active_certificates FROM partitions WHERE id = ?", g.m.Partition.ID).Scan(&active).Error); err != nil || n != 1 || rows != 1 {
+		if err := errors.Join(
+			g.store.DB(g.system).Table("certificates").Where("common_name = 'once.example'").Count(&rows).Error,
+			g.store.DB(g.system).Raw("SELECT active_certificates FROM partitions WHERE id = ?", g.m.Partition.ID).Scan(&active).Error,
+		); err != nil || n != 1 || rows != 1 {
 			t.Errorf("%d serial numbers, %d certificates, %v", n, rows, err)
 		}
 		var counted int64
-		if err := g.store.DB(g.system).Table("certificates").Where("counted AND partition_id = ?", g.m.Partition.ID).Count(&counted).Error; err != nil || counted != active {
+		if err := g.store.DB(g.system).Table("certificates").Where(
+			"counted AND partition_id = ?", g.m.Partition.ID,
+		).Count(&counted).Error; err != nil || counted != active {
 			t.Errorf("%d are counted, %d there: %v", active, counted, err)
 		}
 		// Without quotes it is the same key; another body is refused, another credential has keys of its own.
 		g.call(200, "POST", g.base+"/enrollments", string(text), "Idempotency-Key", "7c9e6679")
 		body["includeCa"] = true
-		if got := g.call(422, "POST", g.base+"/enrollments", body, "Idempotency-Key", "7c9e6679"); str(t, got, "error.code") != "cagw-4220" {
+		if got := g.call(
+			422, "POST", g.base+"/enrollments", body, "Idempotency-Key", "7c9e6679",
+		); str(t, got, "error.code") != "cagw-4220" {
 			t.Error(got)
 		}
 		mine := g.actor
@@ -314,13 +387,20 @@ func TestGatewayIdempotency(t *testing.T) {
 		g.actor = &other
 		g.call(200, "POST", g.base+"/enrollments", string(text), "Idempotency-Key", "7c9e6679")
 		g.actor = mine
-		if err := g.store.DB(g.system).Table("certificates").Where("common_name = 'once.example'").Count(&rows).Error; err != nil || rows != 2 {
+		if err := g.store.DB(g.system).Table("certificates").Where("common_name = 'once.example'").Count(&rows).Error; err != nil ||
+			rows != 2 {
 			t.Errorf("%d certificates, %v", rows, err)
 		}
 		// A PKCS #12 is kept nowhere.
-		p12 := object{"profileId": "multiuse-p12-client", "requiredFormat": object{"format": "PKCS12", "protection": object{"type": "PasswordProtection", "password": "long enough"}}, "subjectVariables": []object{{"type": "cn", "value": "p12"}}}
+		p12 := object{
+			"profileId":        "multiuse-p12-client",
+			"requiredFormat":   object{"format": "PKCS12", "protection": object{"type": "PasswordProtection", "password": "long enough"}},
+			"subjectVariables": []object{{"type": "cn", "value": "p12"}},
+		}
 		g.call(200, "POST", g.base+"/enrollments", p12, "Idempotency-Key", "p12")
-		if got := g.call(409, "POST", g.base+"/enrollments", p12, "Idempotency-Key", "p12"); !strings.Contains(str(t, got, "error.message"), "made certificate") {
+		if got := g.call(
+			409, "POST", g.base+"/enrollments", p12, "Idempotency-Key", "p12",
+		); !strings.Contains(str(t, got, "error.message"), "made certificate") {
 			t.Error(got)
 		}
 		// A refused request is not remembered: what was wrong can be put right.
@@ -332,7 +412,9 @@ func TestGatewayIdempotency(t *testing.T) {
 		g.jobs.Cancel(g.system, enrollment.CleanJob, "all")
 		ahead.Store(int64(49 * time.Hour))
 		defer ahead.Store(0)
-		if err := g.store.Tx(g.system, func(ctx context.Context) error { return g.jobs.Enqueue(ctx, enrollment.CleanJob, "all", g.now(), nil) }); err != nil {
+		if err := g.store.Tx(
+			g.system, func(ctx context.Context) error { return g.jobs.Enqueue(ctx, enrollment.CleanJob, "all", g.now(), nil) },
+		); err != nil {
 			t.Fatal(err)
 		}
 		g.jobs.RunDue(g.system)
@@ -360,17 +442,23 @@ func TestGatewayBulk(t *testing.T) {
 			t.Fatal(err)
 		}
 		body := object{"action": object{"type": "RevokeAction", "reason": "cessationOfOperation", "comment": "closed", "issueCrl": "true"},
-			"serialNumbers": append([]string{strings.ToUpper(serials[0]), "00" + serials[1], "abcdef", "no number", signer.SerialNumber}, serials[2:]...)}
+			"serialNumbers": append([]string{
+				strings.ToUpper(serials[0]), "00" + serials[1], "abcdef", "no number", signer.SerialNumber,
+			}, serials[2:]...)}
 		for range 2 {
 			got := g.call(200, "POST", g.base+"/certificates/actions", body)
 			results := at(t, got, "results").([]any)
-			if len(results) != 23 || str(t, results[0], "serialNumber") != serials[0] || str(t, results[1], "status") != "COMPLETED" || str(t, results[2], "error.code") != "cagw-4041" || str(t, results[3], "status") != "REJECTED" || str(t, results[4], "error.code") != "cagw-4001" {
+			if len(results) != 23 || str(t, results[0], "serialNumber") != serials[0] || str(t, results[1], "status") != "COMPLETED" ||
+				str(t, results[2], "error.code") != "cagw-4041" || str(t, results[3], "status") != "REJECTED" ||
+				str(t, results[4], "error.code") != "cagw-4001" {
 				t.Fatal(got)
 			}
 		}
 		for _, serial := range serials {
 			got := g.call(200, "GET", g.base+"/certificates/"+serial, nil)
-			if str(t, got, "certificate.status") != "revoked" || str(t, got, "certificate.revocationInfo.reason") != "cessationOfOperation" {
+			if str(t, got, "certificate.status") != "revoked" || str(
+				t, got, "certificate.revocationInfo.reason",
+			) != "cessationOfOperation" {
 				t.Fatal(got)
 			}
 		}
@@ -378,10 +466,15 @@ func TestGatewayBulk(t *testing.T) {
 			t.Error("the OCSP signer was revoked with the others")
 		}
 		var events int64
-		if err := g.store.DB(g.system).Table("audit_events").Where("action = 'certificate.revoke' AND ca_id = ?", g.issuing.ID).Count(&events).Error; err != nil || events != 20 {
+		if err := g.store.DB(g.system).Table("audit_events").Where(
+			"action = 'certificate.revoke' AND ca_id = ?", g.issuing.ID,
+		).Count(&events).Error; err != nil || events != 20 {
 			t.Errorf("%d events: %v", events, err)
 		}
-		if got := g.call(400, "POST", g.base+"/certificates/actions", object{"action": body["action"], "serialNumbers": slices.Repeat([]string{"aa"}, 1001)}); str(t, got, "error.target") != "serialNumbers" {
+		if got := g.call(
+			400, "POST", g.base+"/certificates/actions",
+			object{"action": body["action"], "serialNumbers": slices.Repeat([]string{"aa"}, 1001)},
+		); str(t, got, "error.target") != "serialNumbers" {
 			t.Error(got)
 		}
 	})
@@ -390,31 +483,64 @@ func TestGatewayBulk(t *testing.T) {
 // What others must approve is refused, with the request that waits, and nothing is issued.
 func TestGatewayApproval(t *testing.T) {
 	g := newGatewayAPI(t, "")
-	if _, err := g.approvals.SetRules(g.system, approval.Change{PartitionID: g.m.Partition.ID, Rules: []*approval.Rule{{Operation: approval.Issue, ProfileIDs: []string{guarded, "multiuse-p12-client"}, Needed: 1, Hours: 24}, {Operation: approval.BulkRevoke, Needed: 1, Hours: 24}}}); err != nil {
+	if _, err := g.approvals.SetRules(
+		g.system,
+		approval.Change{
+			PartitionID: g.m.Partition.ID,
+			Rules: []*approval.Rule{
+				{Operation: approval.Issue, ProfileIDs: []string{guarded, "multiuse-p12-client"}, Needed: 1, Hours: 24},
+				{Operation: approval.BulkRevoke, Needed: 1, Hours: 24},
+			},
+		},
+	); err != nil {
 		t.Fatal(err)
 	}
 	csr, _ := gatewayCSR(t, pkix.Name{CommonName: "waits.example"})
-	got := g.call(409, "POST", g.base+"/enrollments", object{"profileId": guarded, "csr": csr, "requiredFormat": object{"format": "X509"}}, "Idempotency-Key", "k")
+	got := g.call(
+		409, "POST", g.base+"/enrollments", object{"profileId": guarded, "csr": csr, "requiredFormat": object{"format": "X509"}},
+		"Idempotency-Key", "k",
+	)
 	id := str(t, got, "error.value")
 	var waiting approval.Request
-	if err := g.store.DB(g.system).Take(&waiting, "id = ?", id).Error; err != nil || waiting.State != approval.Pending || waiting.RequestedByID != g.actor.ID || str(t, got, "error.code") != "cagw-4091" || !strings.Contains(str(t, got, "error.message"), id) {
+	if err := g.store.DB(g.system).Take(&waiting, "id = ?", id).Error; err != nil || waiting.State != approval.Pending ||
+		waiting.RequestedByID != g.actor.ID || str(t, got, "error.code") != "cagw-4091" ||
+		!strings.Contains(str(t, got, "error.message"), id) {
 		t.Errorf("%v %v %v", got, waiting, err)
 	}
 	// Repeated with its key it asks nobody again, also where the end counts from now; and it is the certificate once others approved it.
-	body := object{"profileId": guarded, "csr": csr, "requiredFormat": object{"format": "X509"}, "optionalCertificateRequestDetails": object{"validityPeriod": "P30D"}}
+	body := object{
+		"profileId": guarded, "csr": csr, "requiredFormat": object{"format": "X509"},
+		"optionalCertificateRequestDetails": object{"validityPeriod": "P30D"},
+	}
 	got = g.call(409, "POST", g.base+"/enrollments", body, "Idempotency-Key", "days")
-	if again := g.call(409, "POST", g.base+"/enrollments", body, "Idempotency-Key", "days"); again["error"].(object)["value"] != got["error"].(object)["value"] {
+	if again := g.call(
+		409, "POST", g.base+"/enrollments", body, "Idempotency-Key", "days",
+	); again["error"].(object)["value"] != got["error"].(object)["value"] {
 		t.Errorf("%v, then %v", got, again)
 	}
-	if err := g.store.DB(g.system).Exec("UPDATE approvals SET state = ?, object_id = (SELECT id FROM certificates WHERE ca_id = ? AND kind = 'SUBSCRIBER' LIMIT 1) WHERE id = ?", approval.Done, g.issuing.ID, str(t, got, "error.value")).Error; err != nil {
+	if err := g.store.DB(g.system).Exec(
+		"UPDATE approvals SET state = ?, object_id = (SELECT id FROM certificates WHERE ca_id = ? AND kind = 'SUBSCRIBER' LIMIT 1) "+
+			"WHERE id = ?",
+		approval.Done, g.issuing.ID, str(t, got, "error.value"),
+	).Error; err != nil {
 		t.Fatal(err)
 	}
 	g.call(200, "POST", g.base+"/enrollments", body, "Idempotency-Key", "days")
 	if err := g.store.DB(g.system).Exec("UPDATE approvals SET state = ? WHERE id = ?", approval.Rejected, id).Error; err != nil {
 		t.Fatal(err)
 	}
-	g.call(409, "POST", g.base+"/enrollments", object{"profileId": guarded, "csr": csr, "requiredFormat": object{"format": "X509"}}, "Idempotency-Key", "k")
-	g.call(400, "POST", g.base+"/enrollments", object{"profileId": "multiuse-p12-client", "requiredFormat": object{"format": "PKCS12", "protection": object{"type": "PasswordProtection", "password": "long enough"}}, "subjectVariables": []object{{"type": "cn", "value": "waits.example"}}})
+	g.call(
+		409, "POST", g.base+"/enrollments", object{"profileId": guarded, "csr": csr, "requiredFormat": object{"format": "X509"}},
+		"Idempotency-Key", "k",
+	)
+	g.call(
+		400, "POST", g.base+"/enrollments",
+		object{
+			"profileId":        "multiuse-p12-client",
+			"requiredFormat":   object{"format": "PKCS12", "protection": object{"type": "PasswordProtection", "password": "long enough"}},
+			"subjectVariables": []object{{"type": "cn", "value": "waits.example"}},
+		},
+	)
 	serial := str(t, g.issue("stays.example"), "serialNumber")
 	many := object{"action": object{"type": "RevokeAction"}, "serialNumbers": []string{serial}}
 	g.call(409, "POST", g.base+"/certificates/actions", many)
@@ -422,7 +548,9 @@ func TestGatewayApproval(t *testing.T) {
 		t.Error("revoked without the approval of others")
 	}
 	var issued int64
-	if err := g.store.DB(g.system).Table("certificates").Where("common_name = 'waits.example'").Count(&issued).Error; err != nil || issued != 0 {
+	if err := g.store.DB(g.system).Table("certificates").Where(
+		"common_name = 'waits.example'",
+	).Count(&issued).Error; err != nil || issued != 0 {
 		t.Errorf("%d issued, %v", issued, err)
 	}
 }
@@ -480,7 +608,9 @@ func TestGatewayEvents(t *testing.T) {
 		if v, err := g.audit.Verify(g.system, g.m.Partition.ID); err != nil || v.BrokenAt != 0 {
 			t.Errorf("%+v %v", v, err)
 		}
-		if p, err := g.audit.List(g.system, g.m.Partition.ID, audit.Filter{ObjectID: done.Certificate.ID}, page.Request{First: 10}); err != nil || len(p.Nodes) != 4 || p.Nodes[0].CAID != g.issuing.ID {
+		if p, err := g.audit.List(
+			g.system, g.m.Partition.ID, audit.Filter{ObjectID: done.Certificate.ID}, page.Request{First: 10},
+		); err != nil || len(p.Nodes) != 4 || p.Nodes[0].CAID != g.issuing.ID {
 			t.Errorf("%v %v", p, err)
 		}
 	})
@@ -502,7 +632,9 @@ func TestGatewayBackfill(t *testing.T) {
 			CAID     string `gorm:"column:ca_id"`
 		}
 		rows := func() (list []row) {
-			if err := g.store.DB(g.system).Raw("SELECT sequence, ca_id FROM audit_events WHERE partition_id = ? ORDER BY sequence", g.m.Partition.ID).Scan(&list).Error; err != nil {
+			if err := g.store.DB(g.system).Raw(
+				"SELECT sequence, ca_id FROM audit_events WHERE partition_id = ? ORDER BY sequence", g.m.Partition.ID,
+			).Scan(&list).Error; err != nil {
 				t.Fatal(err)
 			}
 			return list
@@ -549,7 +681,9 @@ func TestGatewayEventsWhileIssuing(t *testing.T) {
 		for n := range workers {
 			issuing.Go(func() {
 				for k := 0; k < each || caughtUp.Load() < 2 && k < most && !t.Failed(); k++ {
-					done, err := g.enrollment.Issue(ctx, intake.Text{CAID: g.issuing.ID, ProfileID: "privatessl-tls-server", CSR: csrs[n], Explicit: true}.Request())
+					done, err := g.enrollment.Issue(
+						ctx, intake.Text{CAID: g.issuing.ID, ProfileID: "privatessl-tls-server", CSR: csrs[n], Explicit: true}.Request(),
+					)
 					if err != nil {
 						t.Error(err)
 						return
@@ -568,7 +702,10 @@ func TestGatewayEventsWhileIssuing(t *testing.T) {
 		if planted > 0 {
 			size = 100
 		}
-		begin := []string{fmt.Sprintf("?startDate=2000-01-01T00:00:00.00Z&preferredPageSize=%d", size), fmt.Sprintf("?preferredPageSize=%d&%%24fields=-events.certificate", size+1)}
+		begin := []string{
+			fmt.Sprintf("?startDate=2000-01-01T00:00:00.00Z&preferredPageSize=%d", size),
+			fmt.Sprintf("?preferredPageSize=%d&%%24fields=-events.certificate", size+1),
+		}
 		next := []string{begin[0] + "&nextPageIndex=", begin[1] + "&nextPageIndex="}
 		began := time.Now()
 		var readers sync.WaitGroup
@@ -613,13 +750,18 @@ func TestGatewayEventsWhileIssuing(t *testing.T) {
 		ended.Store(true)
 		readers.Wait()
 		var there int64
-		if err := g.store.DB(g.system).Table("audit_events").Where("ca_id = ? AND ca_id <> ''", g.issuing.ID).Count(&there).Error; err != nil {
+		if err := g.store.DB(g.system).Table("audit_events").Where(
+			"ca_id = ? AND ca_id <> ''", g.issuing.ID,
+		).Count(&there).Error; err != nil {
 			t.Fatal(err)
 		}
 		if there < int64(planted)+workers*each*26/25 || int64(len(seen[0])) != there || int64(len(seen[1])) != there {
 			t.Errorf("%d events; one saw %d, the other %d", there, len(seen[0]), len(seen[1]))
 		}
-		t.Logf("%d events, %d of them while reading; %d and %d pages; %s", there, there-int64(planted), pages[0], pages[1], time.Since(began).Round(time.Second))
+		t.Logf(
+			"%d events, %d of them while reading; %d and %d pages; %s", there, there-int64(planted), pages[0], pages[1],
+			time.Since(began).Round(time.Second),
+		)
 		if planted > 0 {
 			// A start date near the end is found without reading what is before it.
 			began := time.Now()
@@ -644,9 +786,16 @@ func plantEvents(t *testing.T, g *gatewayAPI, n int) {
 			for range batch {
 				id := uuid.Must(uuid.NewV7())
 				c := *model
-				c.ID, c.SerialNumber, c.CreatedAt, c.Counted, c.Status = id.String(), "77"+strings.ReplaceAll(id.String(), "-", ""), g.now(), false, certificate.Issued
+				c.ID, c.SerialNumber, c.CreatedAt, c.Counted, c.Status = id.String(), "77"+
+					strings.ReplaceAll(id.String(), "-", ""), g.now(), false, certificate.Issued
 				rows = append(rows, &c)
-				g.audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "certificate.issue", ObjectKind: "certificate", ObjectID: c.ID, ObjectName: c.SerialNumber, CAID: c.CAID, Summary: "planted"})
+				g.audit.Record(
+					ctx,
+					audit.Event{
+						PartitionID: c.PartitionID, Action: "certificate.issue", ObjectKind: "certificate", ObjectID: c.ID,
+						ObjectName: c.SerialNumber, CAID: c.CAID, Summary: "planted",
+					},
+				)
 			}
 			return store.CreateAll(ctx, g.store, rows)
 		})
@@ -693,7 +842,9 @@ func TestGatewayFuzz(t *testing.T) {
 				w := httptest.NewRecorder()
 				path := r.URL.Path
 				g.p.Endpoints()[0].Handler.ServeHTTP(w, r)
-				if err := g.contract.check(r.Method, fuzzedPath(template), w.Code, w.Header(), w.Body.Bytes()); err != nil || w.Code == 500 {
+				if err := g.contract.check(
+					r.Method, fuzzedPath(template), w.Code, w.Header(), w.Body.Bytes(),
+				); err != nil || w.Code == 500 {
 					t.Fatalf("seed %d: %s %s\n%s\n%d %s\n%v", seed, r.Method, path, f.body, w.Code, w.Body, err)
 				}
 				if counts[o] == nil {
@@ -709,7 +860,11 @@ func TestGatewayFuzz(t *testing.T) {
 			t.Errorf("%d panics, seed %d", n, seed)
 		}
 		// It got past the first check, or it has tried nothing.
-		for o, want := range map[string]int{"POST /certificate-authorities/{caId}/enrollments": 200, "POST /certificate-authorities/{caId}/certificates/{serialNumber}/actions": 200, "GET /certificate-authorities/{caId}/certificate-events": 200} {
+		for o, want := range map[string]int{
+			"POST /certificate-authorities/{caId}/enrollments":                         200,
+			"POST /certificate-authorities/{caId}/certificates/{serialNumber}/actions": 200,
+			"GET /certificate-authorities/{caId}/certificate-events":                   200,
+		} {
 			if sent > 50 && counts[o][want] == 0 {
 				t.Errorf("%s never came to %d in %d: %v", o, want, sent, counts[o])
 			}
@@ -719,5 +874,7 @@ func TestGatewayFuzz(t *testing.T) {
 
 // fuzzedPath is a path of the operation, for looking it up.
 func fuzzedPath(template string) string {
-	return "/cagw/v1" + strings.NewReplacer("{caId}", "a~b", "{profileId}", "x", "{serialNumber}", "00", "{subjectDn}", "x").Replace(template)
+	return "/cagw/v1" + strings.NewReplacer(
+		"{caId}", "a~b", "{profileId}", "x", "{serialNumber}", "00", "{subjectDn}", "x",
+	).Replace(template)
 }

@@ -59,15 +59,20 @@ func newFuzzer(t testing.TB, g *gatewayAPI, seed uint64) *fuzzer {
 func pick[T any](f *fuzzer, list ...T) T { return list[f.rand.IntN(len(list))] }
 
 // hostile are texts that break what was not expecting them.
-var hostile = []string{"", " ", "\x00", "a\x00b", "\n", "'; DROP TABLE certificates; --", "%00", "%", "{{7*7}}", "../../etc/passwd", "null", "true", "-1", "0", "1e309", "9223372036854775808", "é", "‮abc", "😀", "￾", "CN=", "=", ",", "+", "\\", `CN=a\`, `CN=#`, `CN="`,
-	"#04", "/", "//", "/CN", "/=", "P", "PT", "P1Y/P1Y", "P9999999Y", "PT999999999999M", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z", "2026-01-01T00:00:00+23:59", "-", "~", "a~b~c", "2.5.29.32", "1.2", "0.40", "2.999999999999999999999.1", "0", "MAA=", "MIIB", "====",
+var hostile = []string{
+	"", " ", "\x00", "a\x00b", "\n", "'; DROP TABLE certificates; --", "%00", "%", "{{7*7}}", "../../etc/passwd", "null", "true", "-1",
+	"0", "1e309", "9223372036854775808", "é", "‮abc", "😀", "￾", "CN=", "=", ",", "+", "\\", `CN=a\`, `CN=#`, `CN="`,
+	"#04", "/", "//", "/CN", "/=", "P", "PT", "P1Y/P1Y", "P9999999Y", "PT999999999999M", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z",
+	"2026-01-01T00:00:00+23:59", "-", "~", "a~b~c", "2.5.29.32", "1.2", "0.40", "2.999999999999999999999.1", "0", "MAA=", "MIIB", "====",
 	strings.Repeat("a", 70000), strings.Repeat("CN=a,", 3000), strings.Repeat("(", 2000)}
 
 // well are values that the members of that name take.
 func (f *fuzzer) well(member string) (any, bool) {
 	switch member {
 	case "profileId":
-		return pick(f, "privatessl-tls-server", "privatessl-tls-client", "multiuse-p12-client", "smartcard-logon", "scep-digital-signature"), true
+		return pick(
+			f, "privatessl-tls-server", "privatessl-tls-client", "multiuse-p12-client", "smartcard-logon", "scep-digital-signature",
+		), true
 	case "csr":
 		return pick(f, f.csrs...), true
 	case "format":
@@ -129,7 +134,8 @@ func (f *fuzzer) value(schema map[string]any, member string, depth int) any {
 		required, _ := schema["required"].([]any)
 		for _, name := range names {
 			needed := slices.Contains(required, any(name))
-			if chance := f.rand.IntN(10); needed && chance == 0 && !f.mild || !needed && (chance < 5 || f.mild && chance < 9 && name != "csr" && name != "protection") {
+			if chance := f.rand.IntN(10); needed && chance == 0 && !f.mild || !needed && (chance < 5 || f.mild && chance < 9 &&
+				name != "csr" && name != "protection") {
 				continue
 			}
 			o[name] = f.value(properties[name].(map[string]any), name, depth+1)
@@ -157,7 +163,10 @@ func (f *fuzzer) value(schema map[string]any, member string, depth int) any {
 	}
 	switch {
 	case member == "type":
-		return pick(f, "RevokeAction", "HoldAction", "UnholdAction", "RenewAction", "cn", "o", "C", "uid", "dNSName", "iPAddress", "directoryName", "otherName", "registeredID", "rfc822Name", "uniformResourceIdentifier", "PasswordProtection")
+		return pick(
+			f, "RevokeAction", "HoldAction", "UnholdAction", "RenewAction", "cn", "o", "C", "uid", "dNSName", "iPAddress", "directoryName",
+			"otherName", "registeredID", "rfc822Name", "uniformResourceIdentifier", "PasswordProtection",
+		)
 	case f.rand.IntN(2) == 0:
 		return pick(f, "host.example", "10.0.0.1", "a@b.example", "https://a.example/", "1.2.3", "MAcwBQYDKgME", "ggFh", "oAA=")
 	}
@@ -221,7 +230,14 @@ func (f *fuzzer) request(method, template string) *http.Request {
 	}
 	op, _ := f.g.contract.operation(method, fuzzedPath(template))
 	query := url.Values{}
-	header := http.Header{"Content-Type": {pick(f, "application/json", "application/json", "application/json", "application/json; charset=utf-8", "", "text/plain", "multipart/form-data; boundary")}}
+	header := http.Header{
+		"Content-Type": {
+			pick(
+				f, "application/json", "application/json", "application/json", "application/json; charset=utf-8", "", "text/plain",
+				"multipart/form-data; boundary",
+			),
+		},
+	}
 	if good() {
 		header.Set("Content-Type", "application/json")
 	}
@@ -236,7 +252,10 @@ func (f *fuzzer) request(method, template string) *http.Request {
 		if good() {
 			switch name {
 			case "$fields":
-				value = pick(f, "ca.certificate,ca.chain", "caList.certificate.certificateData", "caList.chain", "-events.certificate", "-type,-certificate.certificateData,-certificate.subjectPublicKeyInfo,-chain", "enrollment.chain", "chain")
+				value = pick(
+					f, "ca.certificate,ca.chain", "caList.certificate.certificateData", "caList.chain", "-events.certificate",
+					"-type,-certificate.certificateData,-certificate.subjectPublicKeyInfo,-chain", "enrollment.chain", "chain",
+				)
 			case "startDate":
 				value = pick(f, "2000-01-01T00:00:00.00Z", "2018-07-06T13:00Z", "2026-11-21T00:00:00+01:00")
 			case "preferredPageSize":

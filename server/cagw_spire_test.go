@@ -155,7 +155,8 @@ func (s *spire) mint(der []byte, ttl int32) (chain, roots []*x509.Certificate, r
 			Chain       []struct{ CertificateData string }
 		}
 	}
-	if status, text := s.do("GET", "/v1/certificate-authorities/"+url.PathEscape(s.caID), url.Values{"$fields": {"ca.certificate,ca.chain"}},
+	if status, text := s.do(
+		"GET", "/v1/certificate-authorities/"+url.PathEscape(s.caID), url.Values{"$fields": {"ca.certificate,ca.chain"}},
 		nil, &found); status != 200 || found.CA == nil || found.CA.Certificate == nil {
 		s.Fatalf("%d %s", status, text)
 	}
@@ -207,7 +208,9 @@ func (s *spire) valid(chain, roots []*x509.Certificate, key *ecdsa.PrivateKey, n
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{Country: []string{"US"}, Organization: []string{"SPIRE"}},
 		NotBefore: now.Add(-10 * time.Second), NotAfter: now.Add(time.Hour),
 		URIs: []*url.URL{{Scheme: "spiffe", Host: s.name,
-			Path: "/workload"}}, KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}, BasicConstraintsValid: true}
+			Path: "/workload"}}, KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{
+			x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth,
+		}, BasicConstraintsValid: true}
 	der, err := x509.CreateCertificate(rand.Reader, template, own, &workload.PublicKey, key)
 	if err != nil {
 		s.Fatal(err)
@@ -261,7 +264,10 @@ func TestSPIRE(t *testing.T) {
 	// The credential revokes what it has minted.
 	var done map[string]any
 	if status, text := s.do("POST",
-		"/v1/certificate-authorities/"+url.PathEscape(s.caID)+"/certificates/"+chain[0].SerialNumber.Text(16)+"/actions", nil, map[string]any{"action": map[string]any{"type": "RevokeAction", "reason": "superseded"}}, &done); status != 200 {
+		"/v1/certificate-authorities/"+url.PathEscape(s.caID)+"/certificates/"+chain[0].SerialNumber.Text(16)+
+			"/actions", nil, map[string]any{
+			"action": map[string]any{"type": "RevokeAction", "reason": "superseded"},
+		}, &done); status != 200 {
 		t.Errorf("%d %s", status, text)
 	}
 	// Only under the CA for which the profile is selected, and only for a CA that may have others below it.
@@ -294,7 +300,9 @@ func TestSPIRE(t *testing.T) {
 
 	// In the console it takes the right to create CAs as well as that to issue; bulk and protocols never certify a CA.
 	ask := intake.Text{CAID: root.ID, ProfileID: "basic-ca-subord", CSR: base64.StdEncoding.EncodeToString(der)}
-	if _, err := a.enrollment.Issue(colleague(t, a, m, "carol", rbac.CertificateAdministrators), ask.Request()); !fault.Is(err, fault.Forbidden) {
+	if _, err := a.enrollment.Issue(
+		colleague(t, a, m, "carol", rbac.CertificateAdministrators), ask.Request(),
+	); !fault.Is(err, fault.Forbidden) {
 		t.Errorf("by a certificate administrator: %v", err)
 	}
 	if _, err := a.enrollment.Issue(colleague(t, a, m, "alice", rbac.Owners), ask.Request()); err != nil {

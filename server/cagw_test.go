@@ -60,7 +60,10 @@ func loadContract(t testing.TB) *contract {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &contract{document: parsed.(map[string]any), compiler: jsonschema.NewCompiler(), paths: map[string]map[string]any{}, compiled: map[string]*jsonschema.Schema{}}
+	c := &contract{
+		document: parsed.(map[string]any), compiler: jsonschema.NewCompiler(), paths: map[string]map[string]any{},
+		compiled: map[string]*jsonschema.Schema{},
+	}
 	if err := c.compiler.AddResource(contractURL, parsed); err != nil {
 		t.Fatal(err)
 	}
@@ -179,15 +182,24 @@ type gatewayAPI struct {
 func newGatewayAPI(t testing.TB, database string) *gatewayAPI {
 	t.Helper()
 	a, m := inProcessOn(t, database)
-	g := &gatewayAPI{App: a, t: t, m: m, p: a.cagwProtocol(), contract: loadContract(t), system: rbac.WithActor(context.Background(), rbac.SystemActor()), seen: map[string]bool{}}
-	if err := a.store.DB(g.system).Exec("UPDATE subscriptions SET tier = ?, purchased_certificates = 100000000", tenant.Unlimited).Error; err != nil {
+	g := &gatewayAPI{
+		App: a, t: t, m: m, p: a.cagwProtocol(), contract: loadContract(t),
+		system: rbac.WithActor(context.Background(), rbac.SystemActor()), seen: map[string]bool{},
+	}
+	if err := a.store.DB(g.system).Exec(
+		"UPDATE subscriptions SET tier = ?, purchased_certificates = 100000000", tenant.Unlimited,
+	).Error; err != nil {
 		t.Fatal(err)
 	}
 	a.enrollment.Limits = free{} // the tier of before may be known for two seconds
 	g.issuing = g.authority("issuing-1")
 	g.base = cagw.Base + "/" + m.Partition.ID + "~issuing-1"
-	g.actor = &rbac.Actor{Kind: rbac.CredentialActor, ID: "credential-1", Name: "gateway", Scope: rbac.Scope{Partition: m.Partition.ID, Authorities: map[string][]rbac.Role{
-		g.issuing.ID: {rbac.CertificateAdministrators}, g.authority("root-1").ID: {rbac.CAAuditors}, g.authority("issuing-rsa").ID: {rbac.CAAuditors}}}}
+	g.actor = &rbac.Actor{
+		Kind: rbac.CredentialActor, ID: "credential-1", Name: "gateway",
+		Scope: rbac.Scope{Partition: m.Partition.ID, Authorities: map[string][]rbac.Role{
+			g.issuing.ID: {
+				rbac.CertificateAdministrators,
+			}, g.authority("root-1").ID: {rbac.CAAuditors}, g.authority("issuing-rsa").ID: {rbac.CAAuditors}}}}
 	return g
 }
 
@@ -326,7 +338,14 @@ func parseBody(t testing.TB, body string) *x509.Certificate {
 func (g *gatewayAPI) issue(name string) object {
 	g.t.Helper()
 	csr, _ := gatewayCSR(g.t, pkix.Name{CommonName: name})
-	return at(g.t, g.call(200, "POST", g.base+"/enrollments", object{"profileId": "privatessl-tls-server", "csr": csr, "requiredFormat": object{"format": "X509"}}), "enrollment").(object)
+	return at(
+		g.t,
+		g.call(
+			200, "POST", g.base+"/enrollments",
+			object{"profileId": "privatessl-tls-server", "csr": csr, "requiredFormat": object{"format": "X509"}},
+		),
+		"enrollment",
+	).(object)
 }
 
 // What each public client sends, in its order, and what it reads of the answers.
@@ -359,7 +378,9 @@ func (g *gatewayAPI) vault(t *testing.T) {
 		t.Error("no subjectVariableRequirements")
 	}
 	csr, _ := gatewayCSR(t, pkix.Name{CommonName: "ignored"})
-	done := g.call(200, "POST", g.base+"/enrollments", `{"profileId":"privatessl-tls-client-server","requiredFormat":{"format":"X509","protection":null},"csr":"`+csr+`","includeCa":null,
+	done := g.call(
+		200, "POST", g.base+"/enrollments",
+		`{"profileId":"privatessl-tls-client-server","requiredFormat":{"format":"X509","protection":null},"csr":"`+csr+`","includeCa":null,
 		"subjectVariables":[{"type":"CN","value":"vault.example"},{"type":"o","value":"Acme, Inc."},{"type":"c","value":"CA"}],"subjectAltNames":[{"type":"dNSName","value":"vault.example"},{"type":"iPAddress","value":"10.0.0.1"}],
 		"optionalCertificateRequestDetails":{"validityPeriod":"PT43200M"}}`)
 	c := parseBody(t, str(t, done, "enrollment.body"))
@@ -369,20 +390,32 @@ func (g *gatewayAPI) vault(t *testing.T) {
 	if left := time.Until(c.NotAfter); left > 30*24*time.Hour+time.Minute || left < 30*24*time.Hour-time.Minute {
 		t.Errorf("ends in %s", left)
 	}
-	if str(t, done, "message.message") == "" || strings.TrimLeft(str(t, done, "enrollment.serialNumber"), "0") != strings.TrimLeft(c.SerialNumber.Text(16), "0") {
+	if str(t, done, "message.message") == "" || strings.TrimLeft(
+		str(t, done, "enrollment.serialNumber"), "0",
+	) != strings.TrimLeft(c.SerialNumber.Text(16), "0") {
 		t.Error(done)
 	}
 	// No ttl configured: PT0M is the profile's default.
 	csr, _ = gatewayCSR(t, pkix.Name{CommonName: "vault.example"})
-	done = g.call(200, "POST", g.base+"/enrollments", object{"profileId": "privatessl-tls-server", "csr": csr, "requiredFormat": object{"format": "X509"}, "subjectVariables": nil, "subjectAltNames": nil,
-		"optionalCertificateRequestDetails": object{"validityPeriod": "PT0M"}})
+	done = g.call(
+		200, "POST", g.base+"/enrollments",
+		object{
+			"profileId": "privatessl-tls-server", "csr": csr, "requiredFormat": object{"format": "X509"}, "subjectVariables": nil,
+			"subjectAltNames":                   nil,
+			"optionalCertificateRequestDetails": object{"validityPeriod": "PT0M"}})
 	if c := parseBody(t, str(t, done, "enrollment.body")); c.NotAfter.Before(time.Now().AddDate(0, 11, 0)) {
 		t.Errorf("PT0M: ends %s", c.NotAfter)
 	}
 	// A PKCS #12 with a password of 32 letters, which its library must be able to read.
 	password := "0123456789-abcdefABCDEF-01234567"
-	done = g.call(200, "POST", g.base+"/enrollments", object{"profileId": "multiuse-p12-client-server", "requiredFormat": object{"format": "PKCS12", "protection": object{"type": "PasswordProtection", "password": password}},
-		"subjectVariables": []object{{"type": "cn", "value": "p12.example"}}, "subjectAltNames": []object{{"type": "dNSName", "value": "p12.example"}}})
+	done = g.call(
+		200, "POST", g.base+"/enrollments",
+		object{
+			"profileId":      "multiuse-p12-client-server",
+			"requiredFormat": object{"format": "PKCS12", "protection": object{"type": "PasswordProtection", "password": password}},
+			"subjectVariables": []object{
+				{"type": "cn", "value": "p12.example"},
+			}, "subjectAltNames": []object{{"type": "dNSName", "value": "p12.example"}}})
 	file, err := base64.StdEncoding.DecodeString(str(t, done, "enrollment.body"))
 	if err != nil {
 		t.Fatal(err)
@@ -395,24 +428,38 @@ func (g *gatewayAPI) vault(t *testing.T) {
 	if err := os.WriteFile(path, file, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.CommandContext(t.Context(), "openssl", "pkcs12", "-in", path, "-passin", "pass:"+password, "-info", "-noout").CombinedOutput()
+	out, err := exec.CommandContext(
+		t.Context(), "openssl", "pkcs12", "-in", path, "-passin", "pass:"+password, "-info", "-noout",
+	).CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "MAC: sha1") || strings.Count(string(out), "pbeWithSHA1And3-KeyTripleDES-CBC") != 2 {
 		t.Errorf("%v %s", err, out)
 	}
 	// What it prints of an error.
-	refused := g.call(501, "POST", g.base+"/enrollments", object{"profileId": "privatessl-tls-server", "requiredFormat": object{"format": "PKCS12", "protection": object{"type": "PasswordProtection", "password": password}}, "subjectVariables": []object{{"type": "cn", "value": "a"}}})
+	refused := g.call(
+		501, "POST", g.base+"/enrollments",
+		object{
+			"profileId":        "privatessl-tls-server",
+			"requiredFormat":   object{"format": "PKCS12", "protection": object{"type": "PasswordProtection", "password": password}},
+			"subjectVariables": []object{{"type": "cn", "value": "a"}},
+		},
+	)
 	if _, is := refused["message"]; is || str(t, refused, "error.message") == "" {
 		t.Error(refused)
 	}
 }
 
-// ansible: X509 by the slash form of a subject, reads serial number, validity and status, reissues by them, and tests the texts of its own suite.
+// ansible: X509 by the slash form of a subject, reads serial number, validity and status, reissues by them, and tests the
+// texts of its own suite.
 func (g *gatewayAPI) ansible(t *testing.T) {
 	csr, _ := gatewayCSR(t, pkix.Name{CommonName: "ignored"})
-	done := g.call(200, "POST", g.base+"/enrollments", object{"profileId": "privatessl-tls-server", "csr": csr, "requiredFormat": object{"format": "X509"}, "includeCa": false, "properties": object{"tracking.requesterName": "Jo"},
-		"optionalCertificateRequestDetails": object{"subjectDn": `/C=CA/O=Acme/OU=a\/b/CN=ansible.example`,
-			"validityPeriod": "P0Y1M3DT0H0M"}, "subjectAltNames": []object{{"type": "dNSName",
-			"value": "ansible.example"}}}, "Connection", "keep-alive")
+	done := g.call(
+		200, "POST", g.base+"/enrollments",
+		object{
+			"profileId": "privatessl-tls-server", "csr": csr, "requiredFormat": object{"format": "X509"}, "includeCa": false,
+			"properties": object{"tracking.requesterName": "Jo"},
+			"optionalCertificateRequestDetails": object{"subjectDn": `/C=CA/O=Acme/OU=a\/b/CN=ansible.example`,
+				"validityPeriod": "P0Y1M3DT0H0M"}, "subjectAltNames": []object{{"type": "dNSName",
+				"value": "ansible.example"}}}, "Connection", "keep-alive")
 	if str(t, done, "enrollment.status") != "ACCEPTED" || str(t, done, "message.message") != "Enrollment was successful." {
 		t.Error(done)
 	}
@@ -431,27 +478,49 @@ func (g *gatewayAPI) ansible(t *testing.T) {
 	status := func(want string) {
 		t.Helper()
 		got := g.call(200, "GET", g.base+"/certificates/"+serial, nil)
-		if str(t, got, "certificate.status") != want || parseBody(t, str(t, got, "certificate.certificateData")).SerialNumber.Cmp(c.SerialNumber) != 0 || str(t, got, "certificate.serialNumber") != str(t, done, "enrollment.serialNumber") {
+		if str(t, got, "certificate.status") != want || parseBody(
+			t, str(t, got, "certificate.certificateData"),
+		).SerialNumber.Cmp(c.SerialNumber) != 0 || str(t, got, "certificate.serialNumber") != str(t, done, "enrollment.serialNumber") {
 			t.Error(got)
 		}
 	}
 	status("normal")
-	g.call(200, "POST", actions, object{"action": object{"type": "HoldAction", "reason": "Certificate can be unheld", "comment": "Revoked by Ansible"}})
+	g.call(
+		200, "POST", actions,
+		object{"action": object{"type": "HoldAction", "reason": "Certificate can be unheld", "comment": "Revoked by Ansible"}},
+	)
 	status("held")
 	g.call(200, "POST", actions, object{"action": object{"type": "UnholdAction", "reason": "Certificate can be unheld"}})
 	status("normal")
-	if got := g.call(200, "POST", actions, object{"action": object{"type": "RevokeAction", "reason": "keyCompromise", "comment": "Test"}}); str(t, got, "action.status") != "COMPLETED" {
+	if got := g.call(
+		200, "POST", actions, object{"action": object{"type": "RevokeAction", "reason": "keyCompromise", "comment": "Test"}},
+	); str(t, got, "action.status") != "COMPLETED" {
 		t.Error(got)
 	}
 	status("revoked")
 	g.call(409, "POST", actions, object{"action": object{"type": "UnholdAction"}})
 	g.call(404, "GET", g.base+"/certificates/ABCDEF", nil)
 	// And PKCS #12 with null for what is not given.
-	g.call(200, "POST", g.base+"/enrollments", object{"profileId": "multiuse-p12-client", "csr": nil, "requiredFormat": object{"format": "PKCS12", "protection": object{"type": "PasswordProtection", "password": "12345678"}},
-		"optionalCertificateRequestDetails": object{"subjectDn": "CN=ansible p12"}, "subjectAltNames": nil, "subjectVariables": []object{}})
+	g.call(
+		200, "POST", g.base+"/enrollments",
+		object{
+			"profileId": "multiuse-p12-client", "csr": nil,
+			"requiredFormat": object{
+				"format": "PKCS12", "protection": object{"type": "PasswordProtection", "password": "12345678"},
+			},
+			"optionalCertificateRequestDetails": object{"subjectDn": "CN=ansible p12"}, "subjectAltNames": nil,
+			"subjectVariables": []object{}})
 	csr, _ = gatewayCSR(t, pkix.Name{CommonName: "from-csr.example"})
-	done = g.call(200, "POST", g.base+"/enrollments", object{"profileId": "privatessl-tls-server-supply-san", "csr": csr, "requiredFormat": object{"format": "X509"}, "optionalCertificateRequestDetails": object{"subjectDn": nil}})
-	if c := parseBody(t, str(t, done, "enrollment.body")); c.Subject.CommonName != "from-csr.example" || !slices.Equal(c.DNSNames, []string{"from-csr.example"}) {
+	done = g.call(
+		200, "POST", g.base+"/enrollments",
+		object{
+			"profileId": "privatessl-tls-server-supply-san", "csr": csr, "requiredFormat": object{"format": "X509"},
+			"optionalCertificateRequestDetails": object{"subjectDn": nil},
+		},
+	)
+	if c := parseBody(
+		t, str(t, done, "enrollment.body"),
+	); c.Subject.CommonName != "from-csr.example" || !slices.Equal(c.DNSNames, []string{"from-csr.example"}) {
 		t.Error(c.Subject, c.DNSNames)
 	}
 }
@@ -469,13 +538,19 @@ func (g *gatewayAPI) shell(t *testing.T) {
 			t.Error("another order")
 		}
 		parseBody(t, str(t, cas[n], "certificate.certificateData"))
-		if _, shown := at(t, again, fmt.Sprintf("caList.%d", n)).(object)["certificate"]; shown || len(at(t, cas[n], "chain").([]any)) != 0 {
+		if _, shown := at(
+			t, again, fmt.Sprintf("caList.%d", n),
+		).(object)["certificate"]; shown || len(at(t, cas[n], "chain").([]any)) != 0 {
 			t.Error("more than was asked for")
 		}
 	}
 	csr, _ := gatewayCSR(t, pkix.Name{CommonName: "ignored"})
-	done := g.call(200, "POST", g.base+"/enrollments", object{"profileId": "privatessl-tls-server", "csr": csr, "requiredFormat": object{"format": "PEM"}, "subjectVariables": []any{}, "subjectAltNames": []object{{"type": "dNSName", "value": "shell.example"}},
-		"optionalCertificateRequestDetails": object{"subjectDn": `CN=shell\, too,O=Acme`, "validityPeriod": "P3M"}})
+	done := g.call(
+		200, "POST", g.base+"/enrollments",
+		object{
+			"profileId": "privatessl-tls-server", "csr": csr, "requiredFormat": object{"format": "PEM"}, "subjectVariables": []any{},
+			"subjectAltNames":                   []object{{"type": "dNSName", "value": "shell.example"}},
+			"optionalCertificateRequestDetails": object{"subjectDn": `CN=shell\, too,O=Acme`, "validityPeriod": "P3M"}})
 	file := filepath.Join(t.TempDir(), "a.pem")
 	if err := os.WriteFile(file, []byte(str(t, done, "enrollment.body")), 0o600); err != nil {
 		t.Fatal(err)
@@ -486,10 +561,24 @@ func (g *gatewayAPI) shell(t *testing.T) {
 	}
 	serial := str(t, done, "enrollment.serialNumber")
 	csr, _ = gatewayCSR(t, pkix.Name{CommonName: "csr.example", Organization: []string{"Acme"}})
-	g.call(200, "POST", g.base+"/enrollments", object{"profileId": "privatessl-tls-server", "csr": csr, "requiredFormat": object{"format": "PEM"}, "optionalCertificateRequestDetails": object{"subjectDn": "", "validityPeriod": time.Now().Add(time.Minute).UTC().Format("2006-01-02T15:04Z") + "/" + time.Now().AddDate(0, 1, 0).UTC().Format("2006-01-02T15:04Z")}, "subjectAltNames": []any{}})
+	g.call(
+		200, "POST", g.base+"/enrollments",
+		object{
+			"profileId": "privatessl-tls-server", "csr": csr, "requiredFormat": object{"format": "PEM"},
+			"optionalCertificateRequestDetails": object{
+				"subjectDn": "",
+				"validityPeriod": time.Now().Add(time.Minute).UTC().Format("2006-01-02T15:04Z") + "/" +
+					time.Now().AddDate(0, 1, 0).UTC().Format("2006-01-02T15:04Z"),
+			},
+			"subjectAltNames": []any{},
+		},
+	)
 	// Documented with zeros in front, 40 digits.
 	padded := strings.Repeat("0", 40-len(serial)) + serial
-	got := g.call(200, "POST", g.base+"/certificates/"+padded+"/actions", object{"action": object{"type": "RevokeAction", "reason": "caCompromise", "comment": "", "issueCrl": "true"}})
+	got := g.call(
+		200, "POST", g.base+"/certificates/"+padded+"/actions",
+		object{"action": object{"type": "RevokeAction", "reason": "caCompromise", "comment": "", "issueCrl": "true"}},
+	)
 	if str(t, got, "type") == "ErrorResponse" {
 		t.Error(got)
 	}
@@ -504,7 +593,9 @@ func (g *gatewayAPI) shell(t *testing.T) {
 	if slices.Sort(issued); len(slices.Compact(issued)) != len(issued) {
 		t.Error("an event came twice")
 	}
-	if refused := g.call(404, "GET", cagw.Base+"/"+g.m.Partition.ID+"~nobody/certificate-events", nil); refused["type"] != "ErrorResponse" || str(t, refused, "error.code") != "cagw-4018" {
+	if refused := g.call(
+		404, "GET", cagw.Base+"/"+g.m.Partition.ID+"~nobody/certificate-events", nil,
+	); refused["type"] != "ErrorResponse" || str(t, refused, "error.code") != "cagw-4018" {
 		t.Error(refused)
 	}
 }
@@ -542,7 +633,9 @@ func (g *gatewayAPI) bulkScript(t *testing.T) {
 			a["issueCrl"] = "true"
 		}
 		for range 2 { // it may be run again after an interruption
-			if got := g.call(200, "POST", g.base+"/certificates/"+str(t, issued, "serialNumber")+"/actions", object{"action": a}); got["type"] != "ActionResponse" {
+			if got := g.call(
+				200, "POST", g.base+"/certificates/"+str(t, issued, "serialNumber")+"/actions", object{"action": a},
+			); got["type"] != "ActionResponse" {
 				t.Error(got)
 			}
 		}
@@ -571,14 +664,23 @@ func (g *gatewayAPI) spire(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: "spire"}, URIs: []*url.URL{u}}, key)
+	der, err := x509.CreateCertificateRequest(
+		rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: "spire"}, URIs: []*url.URL{u}}, key,
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
-	done := g.call(200, "POST", g.base+"/enrollments", object{"profileId": "privatessl-tls-client-server", "csr": base64.StdEncoding.EncodeToString(der), "requiredFormat": object{"format": "X509"},
-		"optionalCertificateRequestDetails": object{"validityPeriod": "PT172800S", "useSANFromCSR": true, "subjectDn": "CN=SPIRE,O=SPIFFE"}}, "ca-client-id", "spire")
+	done := g.call(
+		200, "POST", g.base+"/enrollments",
+		object{
+			"profileId": "privatessl-tls-client-server", "csr": base64.StdEncoding.EncodeToString(der),
+			"requiredFormat": object{"format": "X509"},
+			"optionalCertificateRequestDetails": object{
+				"validityPeriod": "PT172800S", "useSANFromCSR": true, "subjectDn": "CN=SPIRE,O=SPIFFE",
+			}}, "ca-client-id", "spire")
 	c := parseBody(t, str(t, done, "enrollment.body"))
-	if len(c.URIs) != 1 || c.URIs[0].String() != "spiffe://example.org" || c.Subject.CommonName != "SPIRE" || time.Until(c.NotAfter) > 48*time.Hour {
+	if len(c.URIs) != 1 || c.URIs[0].String() != "spiffe://example.org" || c.Subject.CommonName != "SPIRE" ||
+		time.Until(c.NotAfter) > 48*time.Hour {
 		t.Error(c.Subject, c.URIs, c.NotAfter)
 	}
 	refused := g.call(404, "GET", cagw.Base+"/"+g.m.Partition.ID+"~issuing-pq", nil)
@@ -594,7 +696,10 @@ func (g *gatewayAPI) keyfactor(t *testing.T) {
 		t.Error(got)
 	}
 	csr, _ := gatewayCSR(t, pkix.Name{CommonName: "keyfactor.example"})
-	done := g.call(200, "POST", g.base+"/enrollments", `{"profileId":"privatessl-tls-server","requiredFormat":{"format":"X509","protection":null},"csr":"`+csr+`","includeCa":false,"subjectVariables":null,
+	done := g.call(
+		200, "POST", g.base+"/enrollments",
+		`{"profileId":"privatessl-tls-server","requiredFormat":{"format":"X509","protection":null},"csr":"`+csr+
+			`","includeCa":false,"subjectVariables":null,
 		"subjectAltNames":[{"type":"dNSName","value":"keyfactor.example"}],"optionalCertificateRequestDetails":{"subjectDn":"CN=keyfactor.example","validityPeriod":null,"forceIssuance":false,"performPOP":null,"privateKeyUsagePercentage":null,"encodedPublicKey":null}}`,
 		"Content-Type", "application/json; charset=utf-8")
 	serial := strings.ToUpper(str(t, done, "enrollment.serialNumber"))
@@ -602,9 +707,14 @@ func (g *gatewayAPI) keyfactor(t *testing.T) {
 	if _, there := at(t, got, "certificate").(object)["revocationInfo"]; there {
 		t.Error("revocationInfo of a good certificate")
 	}
-	g.call(200, "POST", g.base+"/certificates/"+serial+"/actions", `{"action":{"type":"RevokeAction","reason":"keyCompromise","comment":null,"issueCrl":true,"properties":null}}`)
+	g.call(
+		200, "POST", g.base+"/certificates/"+serial+"/actions",
+		`{"action":{"type":"RevokeAction","reason":"keyCompromise","comment":null,"issueCrl":true,"properties":null}}`,
+	)
 	got = g.call(200, "GET", g.base+"/certificates/"+serial, nil)
-	if _, err := time.Parse(time.RFC3339, str(t, got, "certificate.revocationInfo.revocationDate")); err != nil || str(t, got, "certificate.status") != "revoked" {
+	if _, err := time.Parse(
+		time.RFC3339, str(t, got, "certificate.revocationInfo.revocationDate"),
+	); err != nil || str(t, got, "certificate.status") != "revoked" {
 		t.Error(err, got)
 	}
 	// It writes seconds again where the fraction belongs, and keeps no startDate with the index.
@@ -633,7 +743,13 @@ func (g *gatewayAPI) keyfactor(t *testing.T) {
 func (g *gatewayAPI) tidepool(t *testing.T) {
 	csr, key := gatewayCSR(t, pkix.Name{CommonName: "ignored"})
 	armoured := "-----BEGIN CERTIFICATE REQUEST-----\n" + csr[:64] + "\n" + csr[64:] + "\n-----END CERTIFICATE REQUEST-----\n"
-	done := g.call(200, "POST", g.base+"/enrollments", object{"profileId": "privatessl-tls-client", "csr": armoured, "requiredFormat": object{"format": "PEM"}, "optionalCertificateRequestDetails": object{"subjectDn": "CN=pump+UID=7,OU=x,O=Tidepool"}, "includeCa": true})
+	done := g.call(
+		200, "POST", g.base+"/enrollments",
+		object{
+			"profileId": "privatessl-tls-client", "csr": armoured, "requiredFormat": object{"format": "PEM"},
+			"optionalCertificateRequestDetails": object{"subjectDn": "CN=pump+UID=7,OU=x,O=Tidepool"}, "includeCa": true,
+		},
+	)
 	block, rest := pem.Decode([]byte(str(t, done, "enrollment.body")))
 	if block == nil || len(rest) != 0 {
 		t.Fatal(done)
@@ -643,7 +759,9 @@ func (g *gatewayAPI) tidepool(t *testing.T) {
 		t.Error(err)
 	}
 	serial, ok := new(big.Int).SetString(str(t, done, "enrollment.serialNumber"), 16)
-	if !ok || serial.Cmp(c.SerialNumber) != 0 || parseBody(t, str(t, done, "enrollment.chain.0.certificateData")).Subject.CommonName != "Demo Issuing CA" {
+	if !ok || serial.Cmp(c.SerialNumber) != 0 || parseBody(
+		t, str(t, done, "enrollment.chain.0.certificateData"),
+	).Subject.CommonName != "Demo Issuing CA" {
 		t.Error(done)
 	}
 }

@@ -149,7 +149,8 @@ func (l *life) until(identifier, what string, check func(*ca.CertificationAuthor
 
 func (l *life) create(typ ca.Type, identifier, parent string, change func(*ca.Request)) *ca.CertificationAuthority {
 	l.Helper()
-	r := ca.Request{PartitionID: l.m.Partition.ID, Type: typ, Identifier: identifier, FriendlyName: identifier, SigningAlgorithm: "ECDSAP256+SHA256",
+	r := ca.Request{
+		PartitionID: l.m.Partition.ID, Type: typ, Identifier: identifier, FriendlyName: identifier, SigningAlgorithm: "ECDSAP256+SHA256",
 		Subject: "CN=" + identifier + ",O=Life", CRLEnabled: true, OCSPEnabled: true}
 	if typ == ca.Issuing {
 		r.ProfileIDs = []string{tlsProfile}
@@ -164,7 +165,10 @@ func (l *life) create(typ ca.Type, identifier, parent string, change func(*ca.Re
 	if _, err := l.app.cas.Create(l.ctx, r); err != nil {
 		l.Fatal(err)
 	}
-	return l.until(identifier, identifier+" is made", func(c *ca.CertificationAuthority) bool { return c.Status == ca.Active || c.Status == ca.Pending })
+	return l.until(
+		identifier, identifier+" is made",
+		func(c *ca.CertificationAuthority) bool { return c.Status == ca.Active || c.Status == ca.Pending },
+	)
 }
 
 const tlsProfile = "privatessl-tls-client-server-supply-san"
@@ -210,7 +214,9 @@ func (l *life) chain(c *certificate.Certificate) []string {
 func (l *life) verify(c *certificate.Certificate, revoked bool) {
 	l.Helper()
 	chain := l.chain(c)
-	leaf, below, root := l.file("leaf.pem", chain[0]), l.file("below.pem", strings.Join(chain[1:], "")), l.file("root-of-chain.pem", chain[len(chain)-1])
+	leaf, below, root := l.file("leaf.pem", chain[0]), l.file(
+		"below.pem", strings.Join(chain[1:], ""),
+	), l.file("root-of-chain.pem", chain[len(chain)-1])
 	issuer := l.file("issuer.pem", chain[1])
 	d, err := issuance.Inspect(c.DER)
 	if err != nil {
@@ -253,7 +259,9 @@ func (l *life) get(url string) []byte {
 // foreign is a CA made by openssl.
 func (l *life) foreign(name, subject, extensions string) {
 	l.Helper()
-	l.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", name+".key", "-out", name+".pem", "-subj", subject, "-days", "3000", "-config",
+	l.openssl(
+		"req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", name+".key", "-out", name+".pem",
+		"-subj", subject, "-days", "3000", "-config",
 		l.file(name+".cnf", "[req]\ndistinguished_name=dn\nx509_extensions=ext\n[dn]\n[ext]\n"+extensions))
 }
 
@@ -265,8 +273,13 @@ func (l *life) signs(by, request, extensions string, options ...string) []byte {
 	l.file("index.txt", "")
 	l.file("index.txt.attr", "unique_subject = no\n")
 	l.file("serial", fmt.Sprintf("%x\n", time.Now().UnixNano()))
-	l.file("ca.cnf", "[ca]\ndefault_ca=c\n[c]\ndatabase=index.txt\nserial=serial\nnew_certs_dir=.\npolicy=p\ndefault_md=sha256\ndefault_days=1000\n[p]\ncommonName=optional\norganizationName=optional\n")
-	l.openssl(append([]string{"ca", "-batch", "-notext", "-preserveDN", "-config", "ca.cnf", "-cert", by + ".pem", "-keyfile", by + ".key", "-in", request, "-out", "signed.pem",
+	l.file(
+		"ca.cnf",
+		"[ca]\ndefault_ca=c\n[c]\ndatabase=index.txt\nserial=serial\nnew_certs_dir=.\npolicy=p\ndefault_md=sha256\ndefault_days=1000\n[p]\ncommonName=optional\norganizationName=optional\n",
+	)
+	l.openssl(append([]string{
+		"ca", "-batch", "-notext", "-preserveDN", "-config", "ca.cnf", "-cert", by + ".pem", "-keyfile", by + ".key", "-in", request,
+		"-out", "signed.pem",
 		"-extfile", l.file("ext.cnf", extensions)}, options...)...)
 	return l.read("signed.pem")
 }
@@ -280,15 +293,28 @@ func TestAnExternalRootCertifies(t *testing.T) {
 	l.foreign("root", "/CN=Outer Root/O=Elsewhere", rootExtensions)
 	l.foreign("other", "/CN=Other Root/O=Elsewhere", rootExtensions)
 	l.foreign("impostor", "/CN=Outer Root/O=Elsewhere", rootExtensions)
-	l.foreign("anonymous", "/CN=Outer Root/O=Elsewhere", strings.Replace(rootExtensions, "subjectKeyIdentifier=hash\n", "subjectKeyIdentifier=none\n", 1))
+	l.foreign(
+		"anonymous", "/CN=Outer Root/O=Elsewhere",
+		strings.Replace(rootExtensions, "subjectKeyIdentifier=hash\n", "subjectKeyIdentifier=none\n", 1),
+	)
 
 	// Roots that are none.
-	l.openssl("req", "-x509", "-newkey", "rsa:1024", "-nodes", "-keyout", "weak.key", "-out", "weak.pem", "-subj", "/CN=Weak", "-days", "30")
-	l.openssl("req", "-x509", "-sha1", "-newkey", "rsa:2048", "-nodes", "-keyout", "sha1.key", "-out", "sha1.pem", "-subj", "/CN=Old", "-days", "30")
+	l.openssl(
+		"req", "-x509", "-newkey", "rsa:1024", "-nodes", "-keyout", "weak.key", "-out", "weak.pem", "-subj", "/CN=Weak", "-days", "30",
+	)
+	l.openssl(
+		"req", "-x509", "-sha1", "-newkey", "rsa:2048", "-nodes", "-keyout", "sha1.key", "-out", "sha1.pem", "-subj", "/CN=Old", "-days",
+		"30",
+	)
 	l.foreign("leaf", "/CN=Leaf", "basicConstraints=critical,CA:FALSE\nsubjectKeyIdentifier=hash\n")
 	l.foreign("nosign", "/CN=No Sign", "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,cRLSign\nsubjectKeyIdentifier=hash\n")
-	for file, reason := range map[string]string{"weak.pem": "1024 bits", "sha1.pem": "too weak", "leaf.pem": "not a CA certificate", "nosign.pem": "keyCertSign", "root.key": "PRIVATE KEY, not a certificate"} {
-		if _, err := cas.ImportRoot(l.ctx, p, "outer", "Outer", l.read(file)); !fault.Is(err, fault.Invalid) || !strings.Contains(fault.Of(err).Message, reason) {
+	for file, reason := range map[string]string{
+		"weak.pem": "1024 bits", "sha1.pem": "too weak", "leaf.pem": "not a CA certificate", "nosign.pem": "keyCertSign",
+		"root.key": "PRIVATE KEY, not a certificate",
+	} {
+		if _, err := cas.ImportRoot(
+			l.ctx, p, "outer", "Outer", l.read(file),
+		); !fault.Is(err, fault.Invalid) || !strings.Contains(fault.Of(err).Message, reason) {
 			t.Errorf("%s as a root: %v", file, err)
 		}
 	}
@@ -310,7 +336,10 @@ func TestAnExternalRootCertifies(t *testing.T) {
 	if _, err := l.issue("under-outer", "www.example.com"); err == nil {
 		t.Error("a CA without a certificate issued")
 	}
-	got := l.app.ask(t, rbac.ActorFrom(l.ctx), `query($id: ID!) { certificationAuthority(id: $id) { status certificateSigningRequest } }`, map[string]any{"id": c.ID})
+	got := l.app.ask(
+		t, rbac.ActorFrom(l.ctx), `query($id: ID!) { certificationAuthority(id: $id) { status certificateSigningRequest } }`,
+		map[string]any{"id": c.ID},
+	)
 	request, _ := got.Data["certificationAuthority"].(map[string]any)["certificateSigningRequest"].(string)
 	l.file("ca.csr", request)
 	for _, want := range []string{"CA:TRUE, pathlen:0", "Certificate Sign, CRL Sign", "verify OK"} {
@@ -318,7 +347,10 @@ func TestAnExternalRootCertifies(t *testing.T) {
 			t.Errorf("the request has no %q:\n%s", want, out)
 		}
 	}
-	l.openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "wrong.key", "-out", "wrong.csr", "-subj", "/O=Life/CN=under-outer")
+	l.openssl(
+		"req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "wrong.key", "-out", "wrong.csr",
+		"-subj", "/O=Life/CN=under-outer",
+	)
 	replaced := func(old, new string) string { return strings.Replace(issuingExtensions, old, new, 1) }
 	wrong := []struct {
 		what, reason string
@@ -332,18 +364,36 @@ func TestAnExternalRootCertifies(t *testing.T) {
 		{"another subject", "is for the subject CN=Somebody", l.signs("root", "ca.csr", issuingExtensions, "-subj", "/O=Life/CN=Somebody")},
 		{"another issuer", "was issued by", l.signs("other", "ca.csr", issuingExtensions)},
 		{"the key identifier of another issuer", "authority key identifier", l.signs("impostor", "ca.csr", issuingExtensions)},
-		{"the signature of another issuer of the same name", "does not verify", l.signs("anonymous", "ca.csr", replaced("authorityKeyIdentifier=keyid\n", ""))},
+		{
+			"the signature of another issuer of the same name", "does not verify",
+			l.signs("anonymous", "ca.csr", replaced("authorityKeyIdentifier=keyid\n", "")),
+		},
 		{"SHA-1", "too weak", l.signs("root", "ca.csr", issuingExtensions, "-md", "sha1")},
-		{"no basic constraints", "not a CA certificate", l.signs("root", "ca.csr", replaced("basicConstraints=critical,CA:TRUE,pathlen:0\n", ""))},
+		{
+			"no basic constraints", "not a CA certificate",
+			l.signs("root", "ca.csr", replaced("basicConstraints=critical,CA:TRUE,pathlen:0\n", "")),
+		},
 		{"cA false", "not a CA certificate", l.signs("root", "ca.csr", replaced("CA:TRUE,pathlen:0", "CA:FALSE"))},
 		{"basic constraints not critical", "must be critical", l.signs("root", "ca.csr", replaced("critical,CA:TRUE", "CA:TRUE"))},
 		{"no keyCertSign", "keyCertSign", l.signs("root", "ca.csr", replaced("keyCertSign,", ""))},
 		{"no cRLSign", "cRLSign", l.signs("root", "ca.csr", replaced(",cRLSign", ""))},
-		{"no subject key identifier", "no subject key identifier", l.signs("root", "ca.csr", replaced("subjectKeyIdentifier=hash", "subjectKeyIdentifier=none"))},
+		{
+			"no subject key identifier", "no subject key identifier",
+			l.signs("root", "ca.csr", replaced("subjectKeyIdentifier=hash", "subjectKeyIdentifier=none")),
+		},
 		{"an extended key usage", "extended key usages", l.signs("root", "ca.csr", issuingExtensions+"extendedKeyUsage=serverAuth\n")},
-		{"an unknown critical extension", "critical extension 1.2.3.4", l.signs("root", "ca.csr", issuingExtensions+"1.2.3.4=critical,DER:0500\n")},
-		{"expired", "expired on", l.signs("root", "ca.csr", issuingExtensions, "-startdate", "20200101000000Z", "-enddate", "20210101000000Z")},
-		{"not yet valid", "not valid before", l.signs("root", "ca.csr", issuingExtensions, "-startdate", time.Now().AddDate(1, 0, 0).UTC().Format("20060102150405Z"))},
+		{
+			"an unknown critical extension", "critical extension 1.2.3.4",
+			l.signs("root", "ca.csr", issuingExtensions+"1.2.3.4=critical,DER:0500\n"),
+		},
+		{
+			"expired", "expired on",
+			l.signs("root", "ca.csr", issuingExtensions, "-startdate", "20200101000000Z", "-enddate", "20210101000000Z"),
+		},
+		{
+			"not yet valid", "not valid before",
+			l.signs("root", "ca.csr", issuingExtensions, "-startdate", time.Now().AddDate(1, 0, 0).UTC().Format("20060102150405Z")),
+		},
 		{"longer than the issuer", "longer than its issuer", l.signs("root", "ca.csr", issuingExtensions, "-days", "3500")},
 		{"earlier than the issuer", "before its issuer", l.signs("root", "ca.csr", issuingExtensions, "-startdate", "20200101000000Z")},
 	}
@@ -362,13 +412,18 @@ func TestAnExternalRootCertifies(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.file("middle.csr", text)
-	if _, err := cas.Import(l.ctx, middle.ID, l.signs("root", "middle.csr", issuingExtensions)); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "path length of 0") {
+	if _, err := cas.Import(
+		l.ctx, middle.ID, l.signs("root", "middle.csr", issuingExtensions),
+	); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "path length of 0") {
 		t.Errorf("an intermediate below which nothing can stand: %v", err)
 	}
 	t.Logf("%d wrong imports refused", len(wrong)+1)
 
 	// As docs/certificate-authorities.md says.
-	l.openssl("x509", "-req", "-in", "ca.csr", "-CA", "root.pem", "-CAkey", "root.key", "-CAcreateserial", "-days", "2000", "-sha256", "-extfile", l.file("ca.ext", issuingExtensions), "-out", "good.pem")
+	l.openssl(
+		"x509", "-req", "-in", "ca.csr", "-CA", "root.pem", "-CAkey", "root.key", "-CAcreateserial", "-days", "2000", "-sha256",
+		"-extfile", l.file("ca.ext", issuingExtensions), "-out", "good.pem",
+	)
 	good := l.read("good.pem")
 	if _, err := cas.Import(l.ctx, c.ID, append(good, l.read("root.pem")...)); err != nil {
 		t.Fatal(err)
@@ -404,7 +459,10 @@ func TestAnExternalRootCertifies(t *testing.T) {
 	if _, err := cas.Import(l.ctx, c.ID, l.signs("root", "new.csr", issuingExtensions)); err != nil {
 		t.Fatal(err)
 	}
-	l.until("under-outer", "it issues with the new key", func(c *ca.CertificationAuthority) bool { return c.Renewal == "" && c.KeyGeneration == 2 })
+	l.until(
+		"under-outer", "it issues with the new key",
+		func(c *ca.CertificationAuthority) bool { return c.Renewal == "" && c.KeyGeneration == 2 },
+	)
 	after := l.issued("under-outer", "after.example.com")
 	l.verify(before, false)
 	l.verify(after, false)
@@ -436,7 +494,8 @@ func TestAnExternalRootIsRenewed(t *testing.T) {
 	l.verify(leaf, false)
 
 	again := func(extensions string, options ...string) []byte {
-		l.openssl(append([]string{"req", "-x509", "-key", "root.key", "-out", "again.pem", "-days", "4000", "-subj", "/CN=Outer Root/O=Elsewhere", "-config",
+		l.openssl(append([]string{
+			"req", "-x509", "-key", "root.key", "-out", "again.pem", "-days", "4000", "-subj", "/CN=Outer Root/O=Elsewhere", "-config",
 			l.file("again.cnf", "[req]\ndistinguished_name=dn\nx509_extensions=ext\n[dn]\n[ext]\n"+extensions)}, options...)...)
 		return l.read("again.pem")
 	}
@@ -458,12 +517,27 @@ func TestAnExternalRootIsRenewed(t *testing.T) {
 		{"no room below", "path length 0 of the certificate is too small", again(replaced("CA:TRUE", "CA:TRUE,pathlen:0"))},
 		{"SHA-1", "too weak", again(rootExtensions, "-sha1")},
 		{"ending sooner", "not as long as the current one", again(rootExtensions, "-days", "100")},
-		{"expired", "expired on", l.signs("root", "root.csr", rootExtensions, "-startdate", "20200101000000Z", "-enddate", "20210101000000Z")},
-		{"not yet valid", "not valid before", l.signs("root", "root.csr", rootExtensions, "-startdate", time.Now().AddDate(1, 0, 0).UTC().Format("20060102150405Z"))},
-		{"the serial number of the present one", "another certificate with the serial number", again(rootExtensions, "-set_serial", "0x"+serial)},
+		{
+			"expired", "expired on",
+			l.signs("root", "root.csr", rootExtensions, "-startdate", "20200101000000Z", "-enddate", "20210101000000Z"),
+		},
+		{
+			"not yet valid", "not valid before",
+			l.signs("root", "root.csr", rootExtensions, "-startdate", time.Now().AddDate(1, 0, 0).UTC().Format("20060102150405Z")),
+		},
+		{
+			"the serial number of the present one", "another certificate with the serial number",
+			again(rootExtensions, "-set_serial", "0x"+serial),
+		},
 		{"a cross-certificate alone", "Add the certificate of that CA", crossed},
-		{"a cross-certificate with an impostor's", "does not verify with the key of O=Elsewhere,CN=Other Root", append(slices.Clone(crossed), l.read("impostor.pem")...)},
-		{"a cross-certificate of no CA", "not a CA certificate", append(l.signs("other", "root.csr", replaced("CA:TRUE", "CA:FALSE")), l.read("other.pem")...)},
+		{
+			"a cross-certificate with an impostor's", "does not verify with the key of O=Elsewhere,CN=Other Root",
+			append(slices.Clone(crossed), l.read("impostor.pem")...),
+		},
+		{
+			"a cross-certificate of no CA", "not a CA certificate",
+			append(l.signs("other", "root.csr", replaced("CA:TRUE", "CA:FALSE")), l.read("other.pem")...),
+		},
 	} {
 		_, err := cas.Import(l.ctx, root.ID, w.text)
 		if f := fault.Of(err); err == nil || f.Field != "certificate" || !strings.Contains(f.Message, w.reason) {
@@ -485,7 +559,8 @@ func TestAnExternalRootIsRenewed(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := l.find("outer")
-	if last := l.chain(leaf)[2]; last != ca.PEM(now.Certificate) || now.SerialNumber == root.SerialNumber || !now.NotAfter.After(root.NotAfter) {
+	if last := l.chain(leaf)[2]; last != ca.PEM(now.Certificate) || now.SerialNumber == root.SerialNumber ||
+		!now.NotAfter.After(root.NotAfter) {
 		t.Errorf("the chain ends in %s", last)
 	}
 	l.verify(leaf, false)
@@ -508,12 +583,21 @@ func TestAnExternalRootIsRenewed(t *testing.T) {
 	if out, err := l.try("verify", "-x509_strict", "-CAfile", "other.pem", "-untrusted", below, end); err == nil {
 		t.Errorf("it verifies without the cross-certificate: %s", out)
 	}
-	l.openssl("verify", "-x509_strict", "-CAfile", "other.pem", "-untrusted", below, "-untrusted", l.file("cross.pem", ca.PEM(kinds[ca.Cross])), end)
+	l.openssl(
+		"verify", "-x509_strict", "-CAfile", "other.pem", "-untrusted", below, "-untrusted", l.file("cross.pem", ca.PEM(kinds[ca.Cross])),
+		end,
+	)
 	// Who still trusts the certificate before goes on.
 	l.openssl("verify", "-x509_strict", "-CAfile", "root.pem", "-untrusted", below, end)
 
-	got := l.app.ask(t, rbac.ActorFrom(l.ctx), `query($id: ID!) { certificationAuthority(id: $id) { expiresAt caCertificates { kind issuerGeneration } } }`, map[string]any{"id": root.ID})
-	if said := fmt.Sprint(got.Data); got.code() != "" || !strings.Contains(said, "issuerGeneration:0 kind:CROSS") || !strings.Contains(said, "kind:REPLACED") {
+	got := l.app.ask(
+		t, rbac.ActorFrom(l.ctx),
+		`query($id: ID!) { certificationAuthority(id: $id) { expiresAt caCertificates { kind issuerGeneration } } }`,
+		map[string]any{"id": root.ID},
+	)
+	if said := fmt.Sprint(got.Data); got.code() != "" || !strings.Contains(
+		said, "issuerGeneration:0 kind:CROSS",
+	) || !strings.Contains(said, "kind:REPLACED") {
 		t.Errorf("%s %v", said, got.Errors)
 	}
 	if _, err := cas.Delete(l.ctx, root.ID, "outer"); err != nil {
@@ -587,7 +671,10 @@ func TestRenewalWithANewKeyUnderLoad(t *testing.T) {
 		if _, err := cas.Renew(l.ctx, l.find(identifier).ID, ca.NewKey, nil); err != nil {
 			t.Fatal(err)
 		}
-		l.until(identifier, identifier+" has its new key", func(c *ca.CertificationAuthority) bool { return c.Renewal == "" && c.KeyGeneration == generation })
+		l.until(
+			identifier, identifier+" has its new key",
+			func(c *ca.CertificationAuthority) bool { return c.Renewal == "" && c.KeyGeneration == generation },
+		)
 		reached := count.Load() + 20
 		eventually(t, "issuance goes on", func() error {
 			if err := failed.Load(); err == nil && count.Load() < reached {
@@ -647,7 +734,10 @@ func TestRenewalWithANewKeyUnderLoad(t *testing.T) {
 		if out, err := l.try("verify", "-x509_strict", "-CAfile", way.trusted, "-untrusted", issuing, leaf); err == nil {
 			t.Errorf("%s: it verifies without the cross-certificate: %s", way.kind, out)
 		}
-		l.openssl("verify", "-x509_strict", "-CAfile", way.trusted, "-untrusted", issuing, "-untrusted", l.file("x-cross.pem", cross[way.kind]), leaf)
+		l.openssl(
+			"verify", "-x509_strict", "-CAfile", way.trusted, "-untrusted", issuing, "-untrusted", l.file("x-cross.pem", cross[way.kind]),
+			leaf,
+		)
 	}
 	// What the first root certified is not broken by deleting nothing: the first root's list is still signed by its key.
 	l.published("root-1", 0)
@@ -672,7 +762,10 @@ func TestRenewalWithTheSameKey(t *testing.T) {
 	if _, err := l.app.cas.Renew(l.ctx, old.ID, ca.SameKey, &ends); err != nil {
 		t.Fatal(err)
 	}
-	c := l.until("issuing-1", "it has a new certificate", func(c *ca.CertificationAuthority) bool { return c.Renewal == "" && c.SerialNumber != old.SerialNumber })
+	c := l.until(
+		"issuing-1", "it has a new certificate",
+		func(c *ca.CertificationAuthority) bool { return c.Renewal == "" && c.SerialNumber != old.SerialNumber },
+	)
 	if c.KeyID != old.KeyID || c.KeyGeneration != 1 || c.NotAfter.After(ends) || l.app.cas.URLs.CRL(c) != l.app.cas.URLs.CRL(old) {
 		t.Errorf("%+v", c)
 	}
@@ -771,7 +864,13 @@ func TestADisabledCA(t *testing.T) {
 		t.Errorf("a disabled CA issued: %v", err)
 	}
 	id := l.find("root-1").ID
-	if _, err := l.app.cas.Create(l.ctx, ca.Request{PartitionID: l.m.Partition.ID, Type: ca.Issuing, Identifier: "none", FriendlyName: "x", SigningAlgorithm: "ECDSAP256+SHA256", Subject: "CN=x", ParentID: &id}); !fault.Is(err, fault.Conflict) {
+	if _, err := l.app.cas.Create(
+		l.ctx,
+		ca.Request{
+			PartitionID: l.m.Partition.ID, Type: ca.Issuing, Identifier: "none", FriendlyName: "x", SigningAlgorithm: "ECDSAP256+SHA256",
+			Subject: "CN=x", ParentID: &id,
+		},
+	); !fault.Is(err, fault.Conflict) {
 		t.Errorf("a disabled root certified: %v", err)
 	}
 	l.issued("issuing-rsa", "below.example.com") // below the disabled root
@@ -784,7 +883,10 @@ func TestADisabledCA(t *testing.T) {
 			return err
 		}
 		chain := l.chain(leaf)
-		out, err := l.try("ocsp", "-issuer", l.file("i.pem", chain[1]), "-cert", l.file("l.pem", chain[0]), "-url", d.OCSPURLs[0], "-CAfile", l.file("r.pem", chain[2]))
+		out, err := l.try(
+			"ocsp", "-issuer", l.file("i.pem", chain[1]), "-cert", l.file("l.pem", chain[0]), "-url", d.OCSPURLs[0], "-CAfile",
+			l.file("r.pem", chain[2]),
+		)
 		if err != nil || !strings.Contains(out, "l.pem: revoked") {
 			return errors.New(out)
 		}
@@ -794,7 +896,10 @@ func TestADisabledCA(t *testing.T) {
 	signer := signerOf(l.T, l.app, l.find("issuing-1")).NotAfter
 	ahead.Store(int64(22 * 24 * time.Hour))
 	t.Cleanup(func() { ahead.Store(0) })
-	l.until("issuing-1", "the OCSP signer is renewed", func(c *ca.CertificationAuthority) bool { return signerOf(l.T, l.app, c).NotAfter.After(signer) })
+	l.until(
+		"issuing-1", "the OCSP signer is renewed",
+		func(c *ca.CertificationAuthority) bool { return signerOf(l.T, l.app, c).NotAfter.After(signer) },
+	)
 	if _, err := l.app.cas.Enable(l.ctx, l.find("issuing-1").ID); err != nil {
 		t.Fatal(err)
 	}
@@ -862,15 +967,20 @@ func TestDeleteAndUndo(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range all {
-		if byID[c.CAID] != nil && under(c.CAID) && c.Kind == certificate.Subscriber && c.Status != certificate.Revoked && c.NotAfter.After(l.app.now()) {
+		if byID[c.CAID] != nil && under(c.CAID) && c.Kind == certificate.Subscriber && c.Status != certificate.Revoked &&
+			c.NotAfter.After(l.app.now()) {
 			certificates++
 			if c.EndEntityID != nil {
 				entities[*c.EndEntityID] = true
 			}
 		}
 	}
-	if impact.Subordinates != subordinates || impact.Certificates != certificates || impact.EndEntities != int64(len(entities)) || len(impact.ProfileIDs) != len(profiles) || certificates < 4 || subordinates != 4 {
-		t.Errorf("the picture %d CAs, %d certificates, %d end entities, %d profiles; by hand %d, %d, %d, %d", impact.Subordinates, impact.Certificates, impact.EndEntities, len(impact.ProfileIDs), subordinates, certificates, len(entities), len(profiles))
+	if impact.Subordinates != subordinates || impact.Certificates != certificates || impact.EndEntities != int64(len(entities)) ||
+		len(impact.ProfileIDs) != len(profiles) || certificates < 4 || subordinates != 4 {
+		t.Errorf(
+			"the picture %d CAs, %d certificates, %d end entities, %d profiles; by hand %d, %d, %d, %d", impact.Subordinates,
+			impact.Certificates, impact.EndEntities, len(impact.ProfileIDs), subordinates, certificates, len(entities), len(profiles),
+		)
 	}
 	if len(impact.FirstSubordinates) != 2 || len(impact.FirstCertificates) != 2 || len(impact.FirstEndEntities) != 2 {
 		t.Errorf("the first two of each: %+v", impact)
@@ -901,8 +1011,12 @@ func TestDeleteAndUndo(t *testing.T) {
 	ahead.Store(int64(50 * time.Hour))
 	middle := l.find("middle").ID
 	eventually(t, "the identifier is free", func() error {
-		_, err := l.app.cas.Create(l.ctx, ca.Request{PartitionID: l.m.Partition.ID, Type: ca.Issuing, Identifier: "deep", FriendlyName: "Deep again", SigningAlgorithm: "ECDSAP256+SHA256",
-			Subject: "CN=Deep again", CRLEnabled: true, ParentID: &middle, ProfileIDs: []string{tlsProfile}})
+		_, err := l.app.cas.Create(
+			l.ctx,
+			ca.Request{
+				PartitionID: l.m.Partition.ID, Type: ca.Issuing, Identifier: "deep", FriendlyName: "Deep again",
+				SigningAlgorithm: "ECDSAP256+SHA256",
+				Subject:          "CN=Deep again", CRLEnabled: true, ParentID: &middle, ProfileIDs: []string{tlsProfile}})
 		return err
 	})
 	l.until("deep", "the new one is active", func(c *ca.CertificationAuthority) bool { return c.Status == ca.Active })
@@ -916,13 +1030,19 @@ func TestConstraintsOfCAs(t *testing.T) {
 	l.create(ca.Root, "bounded", "", func(r *ca.Request) { r.PathLength = &two })
 	l.create(ca.Intermediate, "level-1", "bounded", func(r *ca.Request) {
 		r.NameConstraints = nameconstraint.Constraints{
-			Permitted: []nameconstraint.Subtree{{Type: san.DNSName, Value: "example.com"}, {Type: san.IPAddress, Value: "192.0.2.0/24"}, {Type: san.Email, Value: "example.com"}},
-			Excluded:  []nameconstraint.Subtree{{Type: san.DNSName, Value: "secret.example.com"}},
+			Permitted: []nameconstraint.Subtree{
+				{Type: san.DNSName, Value: "example.com"}, {Type: san.IPAddress, Value: "192.0.2.0/24"},
+				{Type: san.Email, Value: "example.com"},
+			},
+			Excluded: []nameconstraint.Subtree{{Type: san.DNSName, Value: "secret.example.com"}},
 		}
 	})
 	try := func(typ ca.Type, parent string, change func(*ca.Request)) error {
 		id := l.find(parent).ID
-		r := ca.Request{PartitionID: l.m.Partition.ID, Type: typ, Identifier: "refused", FriendlyName: "x", SigningAlgorithm: "ECDSAP256+SHA256", Subject: "CN=x", ParentID: &id}
+		r := ca.Request{
+			PartitionID: l.m.Partition.ID, Type: typ, Identifier: "refused", FriendlyName: "x", SigningAlgorithm: "ECDSAP256+SHA256",
+			Subject: "CN=x", ParentID: &id,
+		}
 		if change != nil {
 			change(&r)
 		}
@@ -932,11 +1052,15 @@ func TestConstraintsOfCAs(t *testing.T) {
 	if err := try(ca.Intermediate, "level-1", nil); !fault.Is(err, fault.PolicyRefused) {
 		t.Errorf("deeper than the path length: %v", err)
 	}
-	if err := try(ca.Intermediate, "bounded", func(r *ca.Request) { r.PathLength = &two }); !fault.Is(err, fault.Invalid) || fault.Of(err).Field != "pathLength" {
+	if err := try(
+		ca.Intermediate, "bounded", func(r *ca.Request) { r.PathLength = &two },
+	); !fault.Is(err, fault.Invalid) || fault.Of(err).Field != "pathLength" {
 		t.Errorf("a greater path length than its parent's: %v", err)
 	}
 	if err := try(ca.Issuing, "bounded", func(r *ca.Request) {
-		r.NameConstraints.Permitted = []nameconstraint.Subtree{{Type: san.DNSName, Value: "ok.example"}, {Type: san.IPAddress, Value: "192.0.2.1/24"}}
+		r.NameConstraints.Permitted = []nameconstraint.Subtree{
+			{Type: san.DNSName, Value: "ok.example"}, {Type: san.IPAddress, Value: "192.0.2.1/24"},
+		}
 	}); !fault.Is(err, fault.Invalid) || fault.Of(err).Field != "nameConstraints.permitted[1]" {
 		t.Errorf("a network with bits behind its mask: %v", err)
 	}
@@ -949,7 +1073,10 @@ func TestConstraintsOfCAs(t *testing.T) {
 	}
 	l.file("level-1.pem", ca.PEM(l.find("level-1").Certificate))
 	out := l.openssl("x509", "-in", "level-1.pem", "-noout", "-text")
-	for _, want := range []string{"X509v3 Name Constraints: critical", "DNS:example.com", "IP:192.0.2.0/255.255.255.0", "email:example.com", "DNS:secret.example.com", "pathlen:1"} {
+	for _, want := range []string{
+		"X509v3 Name Constraints: critical", "DNS:example.com", "IP:192.0.2.0/255.255.255.0", "email:example.com",
+		"DNS:secret.example.com", "pathlen:1",
+	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("openssl does not see %q:\n%s", want, out)
 		}

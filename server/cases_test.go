@@ -96,7 +96,8 @@ func TestRootsThatExist(t *testing.T) {
 	odd := l.app.ask(
 		t,
 		rbac.ActorFrom(l.ctx),
-		`mutation($i: ImportExternalRootInput!) { importExternalRoot(input: $i) { ... on CertificationAuthorityPayload { certificationAuthority { remarks } } } }`,
+		`mutation($i: ImportExternalRootInput!) { importExternalRoot(input: $i) { ... on CertificationAuthorityPayload {
+			certificationAuthority { remarks } } } }`,
 		map[string]any{
 			"i": map[string]any{"partitionId": p, "identifier": "odd", "friendlyName": "Odd", "certificate": string(l.read("odd.pem"))},
 		},
@@ -114,7 +115,11 @@ func TestRootsThatExist(t *testing.T) {
 		}
 	}
 	// Its page asks where its key is, which is nowhere here.
-	if got := l.app.ask(t, rbac.ActorFrom(l.ctx), `query($p: ID!) { partition(id: $p) { certificationAuthority(identifier: "odd") { keyCustody keyStore { name } } } }`, map[string]any{"p": p}); got.code() != "" {
+	if got := l.app.ask(
+		t, rbac.ActorFrom(l.ctx),
+		`query($p: ID!) { partition(id: $p) { certificationAuthority(identifier: "odd") { keyCustody keyStore { name } } } }`,
+		map[string]any{"p": p},
+	); got.code() != "" {
 		t.Error(got.Errors)
 	}
 	l.foreign("nameless", "/", rootExtensions)
@@ -146,7 +151,9 @@ func TestRootsThatExist(t *testing.T) {
 
 	// One name and one serial number, two roots; the same root twice is one.
 	for n, id := range []string{"twin-1", "twin-2"} {
-		if _, err := cas.ImportRoot(l.ctx, p, id, id, l.sample([]string{"root-same-name-same-serial-1.pem", "root-same-name-same-serial-2.pem"}[n])); err != nil {
+		if _, err := cas.ImportRoot(
+			l.ctx, p, id, id, l.sample([]string{"root-same-name-same-serial-1.pem", "root-same-name-same-serial-2.pem"}[n]),
+		); err != nil {
 			t.Errorf("%s: %v", id, err)
 		}
 	}
@@ -215,10 +222,18 @@ func TestFormsOfCertificates(t *testing.T) {
 	l.openssl("crl2pkcs7", "-nocrl", "-certfile", "form-plain.pem", "-outform", "DER", "-out", "form.p7c")
 	l.openssl("x509", "-in", "form-plain.pem", "-trustout", "-addtrust", "serverAuth", "-out", "trusted.pem")
 	for label, text := range map[string][]byte{
-		"byte order mark": l.sample("form-bom.pem"), "one line": l.sample("form-one-line.pem"), "CR": bytes.ReplaceAll(plain, []byte("\n"), []byte("\r")), "CRLF": bytes.ReplaceAll(plain, []byte("\n"), []byte("\r\n")),
-		"two characters for a line end": bytes.ReplaceAll(plain, []byte("\n"), []byte(`\n`)), "DER": want[0], "base64": []byte(base64.StdEncoding.EncodeToString(want[0])),
-		"UTF-16LE": append([]byte("\xff\xfe"), wide("le")...), "UTF-16BE": append([]byte("\xfe\xff"), wide("be")...), "UTF-16 without mark": wide("le"),
-		"p7b": l.read("form.p7b"), "p7c": l.read("form.p7c"), "base64 of a p7b": []byte(base64.StdEncoding.EncodeToString(l.read("form.p7c"))), "OpenSSL's trusted": l.read("trusted.pem"),
+		"byte order mark": l.sample("form-bom.pem"), "one line": l.sample("form-one-line.pem"),
+		"CR": bytes.ReplaceAll(plain, []byte("\n"), []byte("\r")), "CRLF": bytes.ReplaceAll(
+			plain, []byte("\n"), []byte("\r\n"),
+		),
+		"two characters for a line end": bytes.ReplaceAll(plain, []byte("\n"), []byte(`\n`)), "DER": want[0], "base64": []byte(
+			base64.StdEncoding.EncodeToString(want[0]),
+		),
+		"UTF-16LE": append([]byte("\xff\xfe"), wide("le")...), "UTF-16BE": append([]byte("\xfe\xff"), wide("be")...),
+		"UTF-16 without mark": wide("le"),
+		"p7b":                 l.read("form.p7b"), "p7c": l.read("form.p7c"), "base64 of a p7b": []byte(
+			base64.StdEncoding.EncodeToString(l.read("form.p7c")),
+		), "OpenSSL's trusted": l.read("trusted.pem"),
 		"with text": []byte(l.openssl("x509", "-in", "form-plain.pem", "-text")),
 	} {
 		got, err := issuance.ParseCertificates(text)
@@ -226,7 +241,9 @@ func TestFormsOfCertificates(t *testing.T) {
 			t.Errorf("%s: %d certificates, %v", label, len(got), err)
 		}
 	}
-	if _, err := l.app.cas.ImportRoot(l.ctx, l.m.Partition.ID, "windows", "Windows", append([]byte("\xff\xfe"), wide("le")...)); err != nil {
+	if _, err := l.app.cas.ImportRoot(
+		l.ctx, l.m.Partition.ID, "windows", "Windows", append([]byte("\xff\xfe"), wide("le")...),
+	); err != nil {
 		t.Errorf("a root as Windows saves it: %v", err)
 	}
 }
@@ -310,7 +327,8 @@ func TestConstraintsForDirectoryNames(t *testing.T) {
 	directory := []nameconstraint.Subtree{{Type: san.DNSName, Value: "ok.example"}, {Type: san.DirectoryName, Value: "O=Life"}}
 	for field, c := range map[string]nameconstraint.Constraints{"permitted": {Permitted: directory}, "excluded": {Excluded: directory}} {
 		_, err := l.app.cas.Create(l.ctx, ca.Request{PartitionID: l.m.Partition.ID, Type: ca.Intermediate,
-			Identifier: "refused", FriendlyName: "x", SigningAlgorithm: "ECDSAP256+SHA256", Subject: "CN=x", ParentID: &root, NameConstraints: c})
+			Identifier: "refused", FriendlyName: "x", SigningAlgorithm: "ECDSAP256+SHA256", Subject: "CN=x", ParentID: &root,
+			NameConstraints: c})
 		refused("a CA that is made here", err, fault.Invalid, "nameConstraints."+field+"[1]")
 	}
 
@@ -421,7 +439,9 @@ func TestPoliciesAskedForAbove(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.file("dead.csr", text)
-	if _, err := l.app.cas.Import(l.ctx, dead.ID, l.signs("outer", "dead.csr", issuingExtensions+"policyMappings=2.5.29.32.0:1.2.3\n")); !fault.Is(
+	if _, err := l.app.cas.Import(
+		l.ctx, dead.ID, l.signs("outer", "dead.csr", issuingExtensions+"policyMappings=2.5.29.32.0:1.2.3\n"),
+	); !fault.Is(
 		err,
 		fault.Invalid,
 	) {
@@ -483,7 +503,9 @@ func TestASubjectThatIsEncodedAnew(t *testing.T) {
 	l.file("again.csr", text)
 	utf8 := strings.Replace(string(l.read("anew.cnf")), "string_mask=default", "string_mask=utf8only", 1)
 	l.file("utf8.cnf", utf8)
-	if _, err := l.app.cas.Import(l.ctx, c.ID, l.signs("root", "again.csr", issuingExtensions, "-config", "utf8.cnf", "-subj", "/O=Life/OU=Security/CN=Issuing")); !fault.Is(
+	if _, err := l.app.cas.Import(
+		l.ctx, c.ID, l.signs("root", "again.csr", issuingExtensions, "-config", "utf8.cnf", "-subj", "/O=Life/OU=Security/CN=Issuing"),
+	); !fault.Is(
 		err,
 		fault.Invalid,
 	) ||
@@ -506,7 +528,8 @@ func TestClaimsNeedSomebodyWhoAnswersForThem(t *testing.T) {
 	logon := "1.3.6.1.4.1.311.20.2.2"
 	l.file(
 		"claims.cnf",
-		"[req]\ndistinguished_name=dn\nreq_extensions=ext\n[dn]\n[ext]\nextendedKeyUsage=clientAuth,"+logon+"\n1.3.6.1.4.1.311.25.2=DER:30020500\n",
+		"[req]\ndistinguished_name=dn\nreq_extensions=ext\n[dn]\n[ext]\nextendedKeyUsage=clientAuth,"+logon+
+			"\n1.3.6.1.4.1.311.25.2=DER:30020500\n",
 	)
 	l.openssl(
 		"req",
@@ -531,10 +554,21 @@ func TestClaimsNeedSomebodyWhoAnswersForThem(t *testing.T) {
 		actor            *rbac.Actor
 		fromCSR, besides bool
 	}{
-		"a person":                     {rbac.ActorFrom(l.ctx), true, true},
-		"a program":                    {&rbac.Actor{Kind: rbac.TokenActor, ID: "t", Name: "t", Grants: roles}, false, true},
-		"a protocol":                   {&rbac.Actor{Kind: rbac.ProtocolActor, ID: "p", Name: "acme:p", Protocol: "acme", Vouches: "NOBODY", Grants: map[string][]rbac.Role{p: {rbac.Protocol}}}, false, false},
-		"a protocol that says nothing": {&rbac.Actor{Kind: rbac.ProtocolActor, ID: "p", Name: "new:p", Protocol: "new", Grants: map[string][]rbac.Role{p: {rbac.Protocol}}}, false, false},
+		"a person":  {rbac.ActorFrom(l.ctx), true, true},
+		"a program": {&rbac.Actor{Kind: rbac.TokenActor, ID: "t", Name: "t", Grants: roles}, false, true},
+		"a protocol": {
+			&rbac.Actor{
+				Kind: rbac.ProtocolActor, ID: "p", Name: "acme:p", Protocol: "acme", Vouches: "NOBODY",
+				Grants: map[string][]rbac.Role{p: {rbac.Protocol}},
+			},
+			false, false,
+		},
+		"a protocol that says nothing": {
+			&rbac.Actor{
+				Kind: rbac.ProtocolActor, ID: "p", Name: "new:p", Protocol: "new", Grants: map[string][]rbac.Role{p: {rbac.Protocol}},
+			},
+			false, false,
+		},
 	} {
 		ctx := rbac.WithActor(l.ctx, c.actor)
 		made, err := l.app.enrollment.Issue(
@@ -569,7 +603,9 @@ func TestClaimsNeedSomebodyWhoAnswersForThem(t *testing.T) {
 	// A person who hands in a file of requests has not looked at each.
 	one := intake.Text{CAID: issuing.ID, ProfileID: "scep-digital-signature", CSR: string(l.read("claims.csr"))}
 	var outcomes []enrollment.Outcome
-	if err := l.app.enrollment.IssueMany(l.ctx, "bulk", []enrollment.Request{one.Request()}, func(_ context.Context, o []enrollment.Outcome) error {
+	if err := l.app.enrollment.IssueMany(l.ctx, "bulk", []enrollment.Request{one.Request()}, func(
+		_ context.Context, o []enrollment.Outcome,
+	) error {
 		outcomes = o
 		return nil
 	}); err != nil ||
@@ -601,8 +637,11 @@ func TestCertificatesAreFoundAsPeopleQuoteThem(t *testing.T) {
 		return strings.TrimSuffix(regexp.MustCompile("..").ReplaceAllString(strings.ToUpper(hex.EncodeToString(b)), "$0:"), ":")
 	}
 	whole := map[string]string{
-		"as it is kept": c.SerialNumber, "blanks, as Windows writes": "\u200e" + strings.Join(octets, " "), "colons, as OpenSSL writes": strings.ToUpper(strings.Join(octets, ":")), "serial=": "serial=" + strings.ToUpper(c.SerialNumber),
-		"decimal": number.String(), "leading zeros": "0000" + c.SerialNumber, "SHA-256 fingerprint": colons(long[:]), "SHA-1 fingerprint": hex.EncodeToString(short[:]),
+		"as it is kept": c.SerialNumber, "blanks, as Windows writes": "\u200e" +
+			strings.Join(octets, " "), "colons, as OpenSSL writes": strings.ToUpper(strings.Join(octets, ":")), "serial=": "serial=" +
+			strings.ToUpper(c.SerialNumber),
+		"decimal": number.String(), "leading zeros": "0000" +
+			c.SerialNumber, "SHA-256 fingerprint": colons(long[:]), "SHA-1 fingerprint": hex.EncodeToString(short[:]),
 	}
 	search := func(text string) int {
 		got := l.app.ask(
@@ -627,7 +666,10 @@ func TestCertificatesAreFoundAsPeopleQuoteThem(t *testing.T) {
 				t.Errorf("%s, %s: the search for %q finds %d", when, label, text, n)
 			}
 		}
-		for label, text := range map[string]string{"the beginning": c.SerialNumber[:10], "the end": c.SerialNumber[len(c.SerialNumber)-12:], "the end with blanks": strings.Join(octets[10:], " ")} {
+		for label, text := range map[string]string{
+			"the beginning": c.SerialNumber[:10], "the end": c.SerialNumber[len(c.SerialNumber)-12:],
+			"the end with blanks": strings.Join(octets[10:], " "),
+		} {
 			if n := search(text); n < 1 {
 				t.Errorf("%s, %s: the search for %q finds %d", when, label, text, n)
 			}

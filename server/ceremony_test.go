@@ -21,14 +21,21 @@ import (
 
 // person is somebody with a role in the demo's partition.
 func person(m *Manifest, id string, role rbac.Role) context.Context {
-	return rbac.WithActor(context.Background(), &rbac.Actor{Kind: rbac.UserActor, ID: id, Name: id + "@example.com", IPAddress: "192.0.2.7", Grants: map[string][]rbac.Role{m.Partition.ID: {role}}})
+	return rbac.WithActor(
+		context.Background(),
+		&rbac.Actor{
+			Kind: rbac.UserActor, ID: id, Name: id + "@example.com", IPAddress: "192.0.2.7",
+			Grants: map[string][]rbac.Role{m.Partition.ID: {role}},
+		},
+	)
 }
 
 func TestARootNeedsTwoPeople(t *testing.T) {
 	t.Setenv("PKIAAS_TEST_KEYSTORE", "") // a key is moved, which those of an HSM cannot be
 	a, m := inProcess(t)
 	a.cas.TwoPersonRoots = true
-	alice, bob, carol := colleague(t, a, m, "alice", rbac.Owners), colleague(t, a, m, "bob", rbac.CAAdministrators), colleague(t, a, m, "carol", rbac.CAAuditors)
+	alice, bob, carol := colleague(t, a, m, "alice", rbac.Owners), colleague(t, a, m, "bob", rbac.CAAdministrators),
+		colleague(t, a, m, "carol", rbac.CAAuditors)
 	asked := func(err error) string {
 		t.Helper()
 		if !fault.Is(err, fault.ApprovalNeeded) {
@@ -36,8 +43,14 @@ func TestARootNeedsTwoPeople(t *testing.T) {
 		}
 		return fault.Of(err).ApprovalID
 	}
-	script := rbac.WithActor(context.Background(), &rbac.Actor{Kind: rbac.TokenActor, ID: "t", Name: "script", Grants: map[string][]rbac.Role{m.Partition.ID: {rbac.Owners}}})
-	request := ca.Request{PartitionID: m.Partition.ID, Type: ca.Root, Identifier: "two-people", FriendlyName: "Two <people>", SigningAlgorithm: "ML-DSA-44", Subject: "CN=Two People,O=<b>Example</b>", CRLEnabled: true}
+	script := rbac.WithActor(
+		context.Background(),
+		&rbac.Actor{Kind: rbac.TokenActor, ID: "t", Name: "script", Grants: map[string][]rbac.Role{m.Partition.ID: {rbac.Owners}}},
+	)
+	request := ca.Request{
+		PartitionID: m.Partition.ID, Type: ca.Root, Identifier: "two-people", FriendlyName: "Two <people>", SigningAlgorithm: "ML-DSA-44",
+		Subject: "CN=Two People,O=<b>Example</b>", CRLEnabled: true,
+	}
 	if _, err := a.cas.Create(script, request); !fault.Is(err, fault.PolicyRefused) {
 		t.Errorf("a token proposed a root: %v", err)
 	}
@@ -106,7 +119,11 @@ func TestARootNeedsTwoPeople(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"alice@example.com", "bob@example.com", "192.0.2.7", "requested approval to create the root two-people", "approved to create the root two-people", "seen on paper", "approved to move the key of the root two-people", "generated the signing key", "moved the key of two-people", "SHA-256 of the certificate", "Two &lt;people&gt;"} {
+	for _, want := range []string{
+		"alice@example.com", "bob@example.com", "192.0.2.7", "requested approval to create the root two-people",
+		"approved to create the root two-people", "seen on paper", "approved to move the key of the root two-people",
+		"generated the signing key", "moved the key of two-people", "SHA-256 of the certificate", "Two &lt;people&gt;",
+	} {
 		if !strings.Contains(minutes.HTML, want) {
 			t.Errorf("the minutes do not say %q", want)
 		}
@@ -125,7 +142,9 @@ func TestARootNeedsTwoPeople(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		out, err := exec.CommandContext(t.Context(), "openssl", "cms", "-verify", "-binary", "-inform", "DER", "-in", filepath.Join(dir, "m.p7s"), "-content", filepath.Join(dir, "m.html"),
+		out, err := exec.CommandContext(
+			t.Context(), "openssl", "cms", "-verify", "-binary", "-inform", "DER", "-in", filepath.Join(dir, "m.p7s"), "-content",
+			filepath.Join(dir, "m.html"),
 			"-CAfile", a.ca.rootFile, "-purpose", "any", "-out", os.DevNull).CombinedOutput()
 		if err != nil {
 			return errors.New(string(out))
@@ -154,7 +173,13 @@ func TestCompatibleSigners(t *testing.T) {
 	a, m := inProcess(t)
 	a.delegates.Kinds = []*delegate.Kind{delegate.OCSPSigners(true)}
 	owner := person(m, "owner", rbac.Owners)
-	c, err := a.cas.Create(owner, ca.Request{PartitionID: m.Partition.ID, Type: ca.Root, Identifier: "compatible", FriendlyName: "x", SigningAlgorithm: "ML-DSA-44", Subject: "CN=x", OCSPEnabled: true})
+	c, err := a.cas.Create(
+		owner,
+		ca.Request{
+			PartitionID: m.Partition.ID, Type: ca.Root, Identifier: "compatible", FriendlyName: "x", SigningAlgorithm: "ML-DSA-44",
+			Subject: "CN=x", OCSPEnabled: true,
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +217,10 @@ func TestAMovedKeyTakesItsOCSPSignerAlong(t *testing.T) {
 		t.Fatal(err)
 	}
 	moving := func() any {
-		got := a.ask(t, rbac.ActorFrom(l.ctx), `query($id: ID!) { certificationAuthority(id: $id) { keyMovingTo } }`, map[string]any{"id": before.ID})
+		got := a.ask(
+			t, rbac.ActorFrom(l.ctx), `query($id: ID!) { certificationAuthority(id: $id) { keyMovingTo } }`,
+			map[string]any{"id": before.ID},
+		)
 		if got.code() != "" {
 			t.Fatal(got.Errors)
 		}
@@ -200,7 +228,9 @@ func TestAMovedKeyTakesItsOCSPSignerAlong(t *testing.T) {
 	}
 	eventually(t, "the job has tried", func() error {
 		var failed int64
-		if err := a.store.DB(l.ctx).Table("jobs").Where("kind = ? AND last_error <> ''", ca.MoveKeyJob).Count(&failed).Error; err != nil || failed == 0 {
+		if err := a.store.DB(l.ctx).Table("jobs").Where(
+			"kind = ? AND last_error <> ''", ca.MoveKeyJob,
+		).Count(&failed).Error; err != nil || failed == 0 {
 			return fmt.Errorf("not yet: %v", err)
 		}
 		return nil
@@ -238,7 +268,9 @@ func TestAMovedKeyTakesItsOCSPSignerAlong(t *testing.T) {
 	}
 	eventually(t, "the signer is looked at", func() error {
 		var due int64
-		if err := a.store.DB(l.ctx).Table("jobs").Where("kind = ? AND job_key = ? AND run_at <= ?", ca.DelegatesJob, before.ID, a.now()).Count(&due).Error; err != nil || due > 0 {
+		if err := a.store.DB(l.ctx).Table("jobs").Where(
+			"kind = ? AND job_key = ? AND run_at <= ?", ca.DelegatesJob, before.ID, a.now(),
+		).Count(&due).Error; err != nil || due > 0 {
 			return fmt.Errorf("%d are due, %v", due, err)
 		}
 		return nil

@@ -95,7 +95,9 @@ func (c *Config) Validate() error {
 			c.ACMEAllow = []string{"127.0.0.0/8", "::1/128"}
 		}
 	}
-	for flag, address := range map[string]string{"--listen": c.Listen, "--listen-public": c.ListenPublic, "--listen-mtls": c.ListenMTLS, "--listen-admin": c.ListenAdmin} {
+	for flag, address := range map[string]string{
+		"--listen": c.Listen, "--listen-public": c.ListenPublic, "--listen-mtls": c.ListenMTLS, "--listen-admin": c.ListenAdmin,
+	} {
 		if address == "" && flag == "--listen-admin" {
 			continue
 		}
@@ -153,12 +155,18 @@ func (c *Config) canonicalURLs() error {
 		flag, scheme string
 		withPath     bool
 		value        *string
-	}{{"--base-url", "https", false, &c.BaseURL}, {"--public-url", "http", true, &c.PublicURL}, {"--mtls-url", "https", false, &c.MTLSURL}} {
+	}{
+		{"--base-url", "https", false, &c.BaseURL}, {"--public-url", "http", true, &c.PublicURL},
+		{"--mtls-url", "https", false, &c.MTLSURL},
+	} {
 		if *u.value == "" {
 			continue
 		}
 		if u.scheme == "http" && strings.HasPrefix(strings.ToLower(*u.value), "https:") {
-			return fmt.Errorf("--public-url: CRLs and OCSP must be served over plain HTTP, because a client that checks a certificate cannot check another one first")
+			return fmt.Errorf(
+				"--public-url: CRLs and OCSP must be served over plain HTTP, because a client that checks a certificate cannot check " +
+					"another one first",
+			)
 		}
 		canonical, err := canonicalURL(*u.value, u.scheme, u.withPath)
 		if err != nil {

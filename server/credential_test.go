@@ -86,7 +86,10 @@ func (g *credentialEstate) grant(t *testing.T, identifier string, role credentia
 
 func (g *credentialEstate) create(t *testing.T, identifier string, grants ...*credential.Grant) *credential.Issued {
 	t.Helper()
-	issued, err := g.credentials.Create(g.ctx, credential.Request{PartitionID: g.m.Partition.ID, Identifier: identifier, FriendlyName: "Test " + identifier, Roles: grants})
+	issued, err := g.credentials.Create(
+		g.ctx,
+		credential.Request{PartitionID: g.m.Partition.ID, Identifier: identifier, FriendlyName: "Test " + identifier, Roles: grants},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +109,13 @@ func pair(t *testing.T, p12 []byte, password string) tls.Certificate {
 // holding has connections of its own, which it keeps open.
 func holding(t *testing.T, certificates ...tls.Certificate) *http.Client {
 	t.Helper()
-	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true, Certificates: certificates, ClientSessionCache: tls.NewLRUClientSessionCache(4)}, ForceAttemptHTTP2: true} // who serves is not what is tested
+	// who serves is not what is tested
+	transport := &http.Transport{
+		TLSClientConfig: &tls.Config{
+			InsecureSkipVerify: true, Certificates: certificates, ClientSessionCache: tls.NewLRUClientSessionCache(4),
+		},
+		ForceAttemptHTTP2: true,
+	}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: transport}
 }
@@ -153,7 +162,8 @@ func (g *credentialEstate) call(t *testing.T, c *http.Client, method, url string
 			Details       []any
 		}
 	}
-	if err := json.Unmarshal(text, &refusal); err != nil || refusal.Type != "ErrorResponse" || refusal.Error.Code != "cagw-4010" || refusal.Error.Details == nil || response.Header.Get("Content-Type") != "application/json" {
+	if err := json.Unmarshal(text, &refusal); err != nil || refusal.Type != "ErrorResponse" || refusal.Error.Code != "cagw-4010" ||
+		refusal.Error.Details == nil || response.Header.Get("Content-Type") != "application/json" {
 		t.Errorf("%s: %v", text, err)
 	}
 	return response.StatusCode, refusal.Error.Message
@@ -162,7 +172,10 @@ func (g *credentialEstate) call(t *testing.T, c *http.Client, method, url string
 // refusals are the newest of a chain.
 func (g *credentialEstate) refusals(t *testing.T, partitionID string) []*audit.Event {
 	t.Helper()
-	found, err := g.audit.List(rbac.WithActor(context.Background(), rbac.SystemActor()), partitionID, audit.Filter{Action: "cagw.refused"}, page.Request{First: 50})
+	found, err := g.audit.List(
+		rbac.WithActor(context.Background(), rbac.SystemActor()), partitionID, audit.Filter{Action: "cagw.refused"},
+		page.Request{First: 50},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,13 +185,20 @@ func (g *credentialEstate) refusals(t *testing.T, partitionID string) []*audit.E
 // What is downloaded opens with its password and no other, in OpenSSL too; neither is kept.
 func TestCredentialFile(t *testing.T) {
 	a, m := inProcess(t)
-	owner := &rbac.Actor{Kind: rbac.UserActor, ID: "olga", Name: "olga@example.com", Grants: map[string][]rbac.Role{m.Partition.ID: {rbac.Owners}}}
-	ids := a.ask(t, owner, `{ partition(id: "`+m.Partition.ID+`") { cagwUrl certificationAuthority(identifier: "issuing-1") { id } } }`, nil).Data["partition"].(map[string]any)
+	owner := &rbac.Actor{
+		Kind: rbac.UserActor, ID: "olga", Name: "olga@example.com", Grants: map[string][]rbac.Role{m.Partition.ID: {rbac.Owners}},
+	}
+	ids := a.ask(
+		t, owner, `{ partition(id: "`+m.Partition.ID+`") { cagwUrl certificationAuthority(identifier: "issuing-1") { id } } }`, nil,
+	).Data["partition"].(map[string]any)
 	issuing := ids["certificationAuthority"].(map[string]any)["id"].(string)
 	if ids["cagwUrl"] != m.CAGW.URL && ids["cagwUrl"] != a.cfg.MTLSURL+"/cagw/v1" {
 		t.Errorf("%v", ids["cagwUrl"])
 	}
-	got := a.ask(t, owner, `mutation ($ca: ID!) { createCagwCredential(input: {partitionId: "`+m.Partition.ID+`", identifier: "deploy", friendlyName: "Deployment", roles: [{caId: $ca, role: CERT_ADMINS}, {caId: $ca, role: CERT_ADMINS}]}) {
+	got := a.ask(
+		t, owner,
+		`mutation ($ca: ID!) { createCagwCredential(input: {partitionId:
+			"`+m.Partition.ID+`", identifier: "deploy", friendlyName: "Deployment", roles: [{caId: $ca, role: CERT_ADMINS}, {caId: $ca, role: CERT_ADMINS}]}) {
 		pkcs12 password fileName credential { id identifier friendlyName status serialNumber createdBy renewedAt expiresAt previousEndsAt lastUsedAt lastUsedFrom roles { ca { identifier } role } } } }`, map[string]any{"ca": issuing})
 	if got.code() != "" {
 		t.Fatal(got.Errors)
@@ -190,7 +210,9 @@ func TestCredentialFile(t *testing.T) {
 		t.Fatalf("%v, %v, %v", err, password, made["fileName"])
 	}
 	shown := made["credential"].(map[string]any)
-	if roles := fmt.Sprint(shown["roles"]); roles != "[map[ca:map[identifier:issuing-1] role:CERT_ADMINS]]" || shown["status"] != "ACTIVE" || shown["createdBy"] != "olga@example.com" || shown["renewedAt"] != nil || shown["previousEndsAt"] != nil || shown["lastUsedAt"] != nil {
+	if roles := fmt.Sprint(shown["roles"]); roles != "[map[ca:map[identifier:issuing-1] role:CERT_ADMINS]]" ||
+		shown["status"] != "ACTIVE" || shown["createdBy"] != "olga@example.com" || shown["renewedAt"] != nil ||
+		shown["previousEndsAt"] != nil || shown["lastUsedAt"] != nil {
 		t.Errorf("%v", shown)
 	}
 	key, leaf, chain, err := pkcs12.DecodeChain(p12, password)
@@ -202,10 +224,15 @@ func TestCredentialFile(t *testing.T) {
 	if _, err := leaf.Verify(x509.VerifyOptions{Roots: roots, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}); err != nil {
 		t.Error(err)
 	}
-	if _, ok := key.(*ecdsa.PrivateKey); !ok || leaf.Subject.CommonName != "deploy" || !slices.Equal(leaf.Subject.Organization, []string{m.Partition.ID}) || !slices.Equal(leaf.ExtKeyUsage, []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}) || leaf.IsCA {
+	if _, ok := key.(*ecdsa.PrivateKey); !ok || leaf.Subject.CommonName != "deploy" || !slices.Equal(
+		leaf.Subject.Organization, []string{m.Partition.ID},
+	) || !slices.Equal(
+		leaf.ExtKeyUsage, []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	) || leaf.IsCA {
 		t.Errorf("%T, %s, %v", key, leaf.Subject, leaf.ExtKeyUsage)
 	}
-	if year := a.now().AddDate(1, 0, 0); leaf.NotAfter.After(year) || leaf.NotAfter.Before(year.Add(-time.Hour)) || shown["expiresAt"] != leaf.NotAfter.Format(time.RFC3339) || shown["serialNumber"] != fmt.Sprintf("%x", leaf.SerialNumber) {
+	if year := a.now().AddDate(1, 0, 0); leaf.NotAfter.After(year) || leaf.NotAfter.Before(year.Add(-time.Hour)) ||
+		shown["expiresAt"] != leaf.NotAfter.Format(time.RFC3339) || shown["serialNumber"] != fmt.Sprintf("%x", leaf.SerialNumber) {
 		t.Errorf("until %s, %v", leaf.NotAfter, shown)
 	}
 	if _, _, _, err := pkcs12.DecodeChain(p12, strings.Repeat("0", 40)); err == nil {
@@ -215,14 +242,22 @@ func TestCredentialFile(t *testing.T) {
 	if err := os.WriteFile(file, p12, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.CommandContext(t.Context(), "openssl", "pkcs12", "-in", file, "-passin", "pass:"+password, "-nodes").CombinedOutput(); err != nil || strings.Count(string(out), "BEGIN CERTIFICATE") != 2 || !strings.Contains(string(out), "PRIVATE KEY") {
+	if out, err := exec.CommandContext(
+		t.Context(), "openssl", "pkcs12", "-in", file, "-passin", "pass:"+password, "-nodes",
+	).CombinedOutput(); err != nil || strings.Count(string(out), "BEGIN CERTIFICATE") != 2 ||
+		!strings.Contains(string(out), "PRIVATE KEY") {
 		t.Errorf("openssl: %v\n%s", err, out)
 	}
 	if exec.CommandContext(t.Context(), "openssl", "pkcs12", "-in", file, "-passin", "pass:wrong", "-nodes").Run() == nil {
 		t.Error("openssl opens it with a wrong password")
 	}
-	events, err := a.audit.List(rbac.WithActor(t.Context(), rbac.SystemActor()), m.Partition.ID, audit.Filter{Action: "cagw-credential.create"}, page.Request{First: 1})
-	if err != nil || len(events.Nodes) != 1 || events.Nodes[0].ObjectName != "deploy" || fmt.Sprint(events.Nodes[0].Details["roles"]) != "[issuing-1: cert-admins]" {
+	events, err := a.audit.List(
+		rbac.WithActor(t.Context(), rbac.SystemActor()), m.Partition.ID, audit.Filter{Action: "cagw-credential.create"},
+		page.Request{First: 1},
+	)
+	if err != nil || len(events.Nodes) != 1 || events.Nodes[0].ObjectName != "deploy" || fmt.Sprint(
+		events.Nodes[0].Details["roles"],
+	) != "[issuing-1: cert-admins]" {
 		t.Fatalf("%+v, %v", events, err)
 	}
 	if text, err := json.Marshal(events.Nodes); err != nil || strings.Contains(string(text), password) {
@@ -238,7 +273,9 @@ func TestCredentialRules(t *testing.T) {
 	foreign := ""
 	system := rbac.WithActor(t.Context(), rbac.SystemActor())
 	var subscription string
-	if err := g.store.DB(t.Context()).Raw("SELECT id FROM subscriptions WHERE name = 'second subscription'").Scan(&subscription).Error; err != nil {
+	if err := g.store.DB(t.Context()).Raw(
+		"SELECT id FROM subscriptions WHERE name = 'second subscription'",
+	).Scan(&subscription).Error; err != nil {
 		t.Fatal(err)
 	}
 	_, other, err := g.tenants.Assign(system, subscription, "US", true)
@@ -257,12 +294,16 @@ func TestCredentialRules(t *testing.T) {
 	}{
 		"rights that one does not have": {admin, g.m.Partition.ID, "second", []*credential.Grant{granted}, fault.Forbidden, "roles"},
 		"no role":                       {g.ctx, g.m.Partition.ID, "second", nil, fault.Invalid, "roles"},
-		"Unknown role":                  {g.ctx, g.m.Partition.ID, "second", []*credential.Grant{{CAID: granted.CAID, Role: "OWNERS"}}, fault.Invalid, "roles[0].role"},
-		"a CA of another partition":     {system, foreign, "second", []*credential.Grant{granted}, fault.Invalid, "roles[0].caId"},
-		"bad identifier":                {g.ctx, g.m.Partition.ID, "Second!", []*credential.Grant{granted}, fault.Invalid, "identifier"},
-		"taken":                         {g.ctx, g.m.Partition.ID, "existing", []*credential.Grant{granted}, fault.Conflict, "identifier"},
+		"Unknown role": {
+			g.ctx, g.m.Partition.ID, "second", []*credential.Grant{{CAID: granted.CAID, Role: "OWNERS"}}, fault.Invalid, "roles[0].role",
+		},
+		"a CA of another partition": {system, foreign, "second", []*credential.Grant{granted}, fault.Invalid, "roles[0].caId"},
+		"bad identifier":            {g.ctx, g.m.Partition.ID, "Second!", []*credential.Grant{granted}, fault.Invalid, "identifier"},
+		"taken":                     {g.ctx, g.m.Partition.ID, "existing", []*credential.Grant{granted}, fault.Conflict, "identifier"},
 	} {
-		_, err := g.credentials.Create(c.ctx, credential.Request{PartitionID: c.partition, Identifier: c.identifier, FriendlyName: "Second", Roles: c.grants})
+		_, err := g.credentials.Create(
+			c.ctx, credential.Request{PartitionID: c.partition, Identifier: c.identifier, FriendlyName: "Second", Roles: c.grants},
+		)
 		if f := fault.Of(err); err == nil || f.Kind != c.want || f.Field != c.field {
 			t.Errorf("%s: %v at %s", name, err, f.Field)
 		}
@@ -270,7 +311,13 @@ func TestCredentialRules(t *testing.T) {
 	if _, err := g.credentials.Renew(admin, existing.Credential.ID, false); !fault.Is(err, fault.Forbidden) {
 		t.Errorf("a file with rights that one does not have, by renewing: %v", err)
 	}
-	if _, err := g.credentials.Create(admin, credential.Request{PartitionID: g.m.Partition.ID, Identifier: "watch", FriendlyName: "Watch", Roles: []*credential.Grant{g.grant(t, "issuing-1", credential.Auditors)}}); err != nil {
+	if _, err := g.credentials.Create(
+		admin,
+		credential.Request{
+			PartitionID: g.m.Partition.ID, Identifier: "watch", FriendlyName: "Watch",
+			Roles: []*credential.Grant{g.grant(t, "issuing-1", credential.Auditors)},
+		},
+	); err != nil {
 		t.Errorf("auditors by a CA Administrator: %v", err)
 	}
 	list, err := g.credentials.List(admin, g.m.Partition.ID, page.Request{First: page.MaxFirst})
@@ -288,7 +335,9 @@ func TestCredentialRules(t *testing.T) {
 	standing := func() (*rbac.Actor, error) {
 		return g.approvals.People.CurrentActor(t.Context(), rbac.CredentialActor, existing.Credential.ID, "cagw:existing")
 	}
-	if actor, err := standing(); err != nil || actor.OwnerID != "olga" || !g.guard.May(rbac.WithActor(t.Context(), actor), rbac.CertificateIssue, rbac.On{Partition: g.m.Partition.ID, CA: granted.CAID}) {
+	if actor, err := standing(); err != nil || actor.OwnerID != "olga" || !g.guard.May(
+		rbac.WithActor(t.Context(), actor), rbac.CertificateIssue, rbac.On{Partition: g.m.Partition.ID, CA: granted.CAID},
+	) {
 		t.Errorf("%+v, %v", actor, err)
 	}
 	if _, err := g.credentials.Delete(g.ctx, existing.Credential.ID); err != nil {
@@ -318,7 +367,8 @@ func testCredentialRenewal(t *testing.T, database string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c := second.Credential; c.RenewedAt == nil || c.PreviousEndsAt == nil || c.SerialNumber == first.Credential.SerialNumber || second.Password == first.Password {
+	if c := second.Credential; c.RenewedAt == nil || c.PreviousEndsAt == nil || c.SerialNumber == first.Credential.SerialNumber ||
+		second.Password == first.Password {
 		t.Errorf("%+v", c)
 	}
 	ends := *second.Credential.PreviousEndsAt
@@ -343,7 +393,8 @@ func testCredentialRenewal(t *testing.T, database string) {
 	expect("the one before, ended at once", current, 401, "replaced")
 	expect("the third", g.with(t, third), 200, "")
 	events := g.refusals(t, g.m.Partition.ID)
-	if len(events) != 2 || events[0].Result != audit.Refused || events[0].ObjectName != "deploy" || events[0].Details["serialNumber"] != second.Credential.SerialNumber || events[0].IPAddress != "127.0.0.1" {
+	if len(events) != 2 || events[0].Result != audit.Refused || events[0].ObjectName != "deploy" ||
+		events[0].Details["serialNumber"] != second.Credential.SerialNumber || events[0].IPAddress != "127.0.0.1" {
 		t.Errorf("%+v", events)
 	}
 }
@@ -384,17 +435,24 @@ func testCredentialRefusals(t *testing.T, database string) {
 		switch e := newest(); {
 		case c.refuse == "" && e.Sequence != before:
 			t.Errorf("%s: %+v", c.what, e)
-		case c.refuse != "" && (e.Sequence == before || e.ObjectName != c.object || e.ActorKind != "cagw-credential" || e.Result != audit.Refused || e.Details["code"] != c.refuse || e.Details["caId"] != g.m.Partition.ID+"~"+c.ca || e.Details["method"] != c.method):
+		case c.refuse != "" && (e.Sequence == before || e.ObjectName != c.object || e.ActorKind != "cagw-credential" ||
+			e.Result != audit.Refused || e.Details["code"] != c.refuse || e.Details["caId"] != g.m.Partition.ID+"~"+c.ca ||
+			e.Details["method"] != c.method):
 			t.Errorf("%s: %+v", c.what, e)
 		}
 	}
 	// Its own roles are of no use in another partition, whatever that one's CA is called.
-	if got, _ := g.call(t, deploy, "GET", g.url+"sub0000000000~issuing-1"); got != 404 || newest().Details["caId"] != "sub0000000000~issuing-1" {
+	if got, _ := g.call(
+		t, deploy, "GET", g.url+"sub0000000000~issuing-1",
+	); got != 404 || newest().Details["caId"] != "sub0000000000~issuing-1" {
 		t.Errorf("another partition: %d, %+v", got, newest())
 	}
 
 	// Roles count from the next request on, and not while their CA is deleted.
-	if _, err := g.credentials.SetRoles(g.ctx, admins.Credential.ID, []*credential.Grant{g.grant(t, "issuing-1", credential.Auditors), g.grant(t, "issuing-rsa", credential.CertAdmins)}); err != nil {
+	if _, err := g.credentials.SetRoles(
+		g.ctx, admins.Credential.ID,
+		[]*credential.Grant{g.grant(t, "issuing-1", credential.Auditors), g.grant(t, "issuing-rsa", credential.CertAdmins)},
+	); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
@@ -440,7 +498,9 @@ func testCredentialRefusals(t *testing.T, database string) {
 	if e := newest(); e.ObjectName != "watch" || !strings.Contains(e.Summary, "expired") {
 		t.Errorf("%+v", e)
 	}
-	if list, err := g.credentials.List(g.ctx, g.m.Partition.ID, page.Request{First: page.MaxFirst}); err != nil || list.Nodes[0].StatusAt(g.now()) != credential.Expired {
+	if list, err := g.credentials.List(
+		g.ctx, g.m.Partition.ID, page.Request{First: page.MaxFirst},
+	); err != nil || list.Nodes[0].StatusAt(g.now()) != credential.Expired {
 		t.Errorf("%+v, %v", list, err)
 	}
 }
@@ -474,13 +534,19 @@ func TestForgedCredential(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for what, chain := range map[string][][]byte{"a forged chain": {forged, rootDER}, "a forged leaf with the true root": {forged, chain[0].Raw}, "self-signed, with the true leaf behind": {selfSigned, leaf.Raw, chain[0].Raw}} {
+	for what, chain := range map[string][][]byte{
+		"a forged chain": {forged, rootDER}, "a forged leaf with the true root": {forged, chain[0].Raw},
+		"self-signed, with the true leaf behind": {selfSigned, leaf.Raw, chain[0].Raw},
+	} {
 		c := holding(t, tls.Certificate{Certificate: chain, PrivateKey: key})
-		if got, message := g.status(t, c, "GET", "issuing-1"); got != 401 || !strings.Contains(message, "does not belong to a CA Gateway credential") {
+		if got, message := g.status(t, c, "GET", "issuing-1"); got != 401 || !strings.Contains(
+			message, "does not belong to a CA Gateway credential",
+		) {
 			t.Errorf("%s: %d %s", what, got, message)
 		}
 	}
-	if events := g.refusals(t, audit.PlatformChain); len(events) != 1 || events[0].IPAddress != "127.0.0.1" || events[0].Result != audit.Refused {
+	if events := g.refusals(t, audit.PlatformChain); len(events) != 1 || events[0].IPAddress != "127.0.0.1" ||
+		events[0].Result != audit.Refused {
 		t.Errorf("%+v", events)
 	}
 	ahead.Store(int64(2 * time.Minute))
@@ -498,10 +564,13 @@ func TestWhereAClientCertificateIsAskedFor(t *testing.T) {
 	for door, asked := range map[string]bool{g.cfg.BaseURL: false, g.cfg.MTLSURL: true} {
 		for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 			was := false
-			transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true, MinVersion: version, MaxVersion: version, GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { // who serves is not what is tested
-				was = true
-				return &tls.Certificate{}, nil
-			}}}
+			transport := &http.Transport{
+				TLSClientConfig: &tls.Config{
+					InsecureSkipVerify: true, MinVersion: version, MaxVersion: version,
+					GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { // who serves is not what is tested
+						was = true
+						return &tls.Certificate{}, nil
+					}}}
 			response, err := (&http.Client{Transport: transport}).Get(door + "/cagw/v1/certificate-authorities")
 			if err != nil {
 				t.Fatal(err)
@@ -513,7 +582,9 @@ func TestWhereAClientCertificateIsAskedFor(t *testing.T) {
 			}
 		}
 	}
-	if got, message := g.call(t, holding(t), "GET", g.cfg.MTLSURL+"/cagw/v1/certificate-authorities"); got != 401 || !strings.Contains(message, "none was sent") {
+	if got, message := g.call(
+		t, holding(t), "GET", g.cfg.MTLSURL+"/cagw/v1/certificate-authorities",
+	); got != 401 || !strings.Contains(message, "none was sent") {
 		t.Errorf("without a certificate: %d %s", got, message)
 	}
 	// The demo's credential gets through.
@@ -524,7 +595,11 @@ func TestWhereAClientCertificateIsAskedFor(t *testing.T) {
 	if got, message := g.call(t, holding(t, pair(t, p12, g.m.CAGW.P12Password)), "GET", g.cfg.MTLSURL+"/no-such"); got != 404 {
 		t.Errorf("with the demo's: %d %s", got, message)
 	}
-	old, err := tls.Dial("tcp", g.listeners["mtls"].Addr().String(), &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}) // who serves is not what is tested
+	// who serves is not what is tested
+	old, err := tls.Dial(
+		"tcp", g.listeners["mtls"].Addr().String(),
+		&tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11},
+	)
 	if err == nil {
 		old.Close()
 		t.Error("TLS 1.1 is spoken")
@@ -534,7 +609,9 @@ func TestWhereAClientCertificateIsAskedFor(t *testing.T) {
 // A credential's requests count against the rate of its partition.
 func TestCredentialRate(t *testing.T) {
 	g := newCredentialEstate(t)
-	if err := g.store.DB(t.Context()).Exec("UPDATE subscriptions SET tier = 'STANDARD' WHERE id = ?", g.m.Subscription.ID).Error; err != nil {
+	if err := g.store.DB(t.Context()).Exec(
+		"UPDATE subscriptions SET tier = 'STANDARD' WHERE id = ?", g.m.Subscription.ID,
+	).Error; err != nil {
 		t.Fatal(err)
 	}
 	ahead.Store(int64(time.Minute))
@@ -633,7 +710,9 @@ func TestCredentialAuthority(t *testing.T) {
 func testCredentialAuthority(t *testing.T, database string) {
 	g := newCredentialEstateOn(t, database)
 	for _, table := range []string{"credential_certificates", "credential_roles", "credentials", "credential_authorities"} {
-		if err := g.store.Tx(t.Context(), func(ctx context.Context) error { return g.store.DB(ctx).Exec("DELETE FROM " + table).Error }); err != nil {
+		if err := g.store.Tx(
+			t.Context(), func(ctx context.Context) error { return g.store.DB(ctx).Exec("DELETE FROM " + table).Error },
+		); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -644,7 +723,13 @@ func testCredentialAuthority(t *testing.T, database string) {
 		another := (&credential.Service{Store: g.store, Guard: g.guard, Audit: g.audit, Keys: g.keys, Now: g.now}).Init() // another server
 		all.Go(func() {
 			var err error
-			if made[n], err = another.Create(g.ctx, credential.Request{PartitionID: g.m.Partition.ID, Identifier: fmt.Sprintf("c-%d", n), FriendlyName: "x", Roles: []*credential.Grant{grant}}); err != nil {
+			if made[n], err = another.Create(
+				g.ctx,
+				credential.Request{
+					PartitionID: g.m.Partition.ID, Identifier: fmt.Sprintf("c-%d", n), FriendlyName: "x",
+					Roles: []*credential.Grant{grant},
+				},
+			); err != nil {
 				t.Error(err)
 			}
 		})

@@ -75,7 +75,9 @@ func (e *estate) ensure(ctx context.Context) error {
 	if !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	for _, step := range []func(context.Context) error{e.people, e.authorities, e.certificatesOfEveryKind, e.protocols, e.gateway, e.signOut} {
+	for _, step := range []func(context.Context) error{
+		e.people, e.authorities, e.certificatesOfEveryKind, e.protocols, e.gateway, e.signOut,
+	} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -93,10 +95,11 @@ func (e *estate) announce(out io.Writer) {
 	if err != nil {
 		code = "?"
 	}
-	fmt.Fprintf(out, "\n  pkiaas is ready. Sign in at\n\n    %s\n\n  as    %s  (Owner; one user for each role is in the manifest)\n  with  %s\n"+
-		"  code  %s  (now; put the secret %s into an authenticator app for more)\n\n"+
-		"  Platform operator: %s\n  Manifest with every address and credential: %s\n"+
-		"  The browser will warn once: the serving certificate chains to %s\n\n",
+	fmt.Fprintf(
+		out, "\n  pkiaas is ready. Sign in at\n\n    %s\n\n  as    %s  (Owner; one user for each role is in the manifest)\n  with  %s\n"+
+			"  code  %s  (now; put the secret %s into an authenticator app for more)\n\n"+
+			"  Platform operator: %s\n  Manifest with every address and credential: %s\n"+
+			"  The browser will warn once: the serving certificate chains to %s\n\n",
 		local, owner.Email, owner.Password, code, owner.TOTPSecret, e.Operator.Email, e.cfg.Manifest, e.certs.root())
 }
 
@@ -164,14 +167,18 @@ func (e *estate) people(ctx context.Context) error {
 		return err
 	}
 	owner := ManifestUser{Email: "owner@" + demoHost, Password: newDemoPassword(), Role: string(rbac.Owners)}
-	subscription, err := e.tenants.Create(operator, tenant.NewSubscription{Name: "demo", PurchasedCertificates: 10_000, PurchasedCAs: 100, Tier: new(tenant.Premium),
-		OwnerEmail: owner.Email, OwnerFirstName: "Olivia", OwnerLastName: "Owner"})
+	subscription, err := e.tenants.Create(
+		operator, tenant.NewSubscription{Name: "demo", PurchasedCertificates: 10_000, PurchasedCAs: 100, Tier: new(tenant.Premium),
+			OwnerEmail: owner.Email, OwnerFirstName: "Olivia", OwnerLastName: "Owner"})
 	if err != nil {
 		return err
 	}
 	e.Subscription = &ManifestNamed{ID: subscription.ID, Name: subscription.Name}
 	// A second one, unassigned, so that there is something to assign.
-	if _, err := e.tenants.Create(operator, tenant.NewSubscription{Name: "second subscription", PurchasedCertificates: 500, PurchasedCAs: 5, OwnerEmail: owner.Email}); err != nil {
+	if _, err := e.tenants.Create(
+		operator,
+		tenant.NewSubscription{Name: "second subscription", PurchasedCertificates: 500, PurchasedCAs: 5, OwnerEmail: owner.Email},
+	); err != nil {
 		return err
 	}
 	asOwner, err := e.confirm(ctx, &owner, "Olivia", "Owner")
@@ -191,8 +198,14 @@ func (e *estate) people(ctx context.Context) error {
 		if role == rbac.Owners {
 			continue
 		}
-		u := ManifestUser{Email: strings.ReplaceAll(strings.ToLower(string(role)), "_", "-") + "@" + demoHost, Password: newDemoPassword(), Role: string(role)}
-		if _, err := e.identity.Invite(asOwner, partition.ID, identity.Invitee{Email: u.Email, FirstName: names[n][0], LastName: names[n][1], Roles: []rbac.Role{role}}); err != nil {
+		u := ManifestUser{
+			Email: strings.ReplaceAll(strings.ToLower(string(role)), "_", "-") + "@" + demoHost, Password: newDemoPassword(),
+			Role: string(role),
+		}
+		if _, err := e.identity.Invite(
+			asOwner, partition.ID,
+			identity.Invitee{Email: u.Email, FirstName: names[n][0], LastName: names[n][1], Roles: []rbac.Role{role}},
+		); err != nil {
 			return err
 		}
 		if _, err := e.confirm(ctx, &u, names[n][0], names[n][1]); err != nil {
@@ -200,10 +213,15 @@ func (e *estate) people(ctx context.Context) error {
 		}
 		e.Users = append(e.Users, u)
 	}
-	if _, err := e.identity.Invite(asOwner, partition.ID, identity.Invitee{Email: "ivy@" + demoHost, FirstName: "Ivy", LastName: "Invited"}); err != nil {
+	if _, err := e.identity.Invite(
+		asOwner, partition.ID, identity.Invitee{Email: "ivy@" + demoHost, FirstName: "Ivy", LastName: "Invited"},
+	); err != nil {
 		return err
 	}
-	_, token, err := e.identity.CreateToken(asOwner, identity.NewToken{PartitionID: partition.ID, Name: "demo automation", Role: rbac.Owners, ExpiresAt: time.Now().AddDate(0, 11, 0)})
+	_, token, err := e.identity.CreateToken(
+		asOwner,
+		identity.NewToken{PartitionID: partition.ID, Name: "demo automation", Role: rbac.Owners, ExpiresAt: time.Now().AddDate(0, 11, 0)},
+	)
 	if err != nil {
 		return err
 	}
@@ -298,9 +316,14 @@ func (e *estate) authorities(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		m := ManifestCA{ID: c.id, Type: string(c.typ), Algorithm: c.algorithm, CertificateFile: filepath.Join(e.cfg.Data, c.id+".pem"), ChainFile: filepath.Join(e.cfg.Data, c.id+"-chain.pem"),
-			CRLURL: e.cas.URLs.CRL(made), OCSPURL: e.cas.URLs.OCSP(made)}
-		if err := errors.Join(os.WriteFile(m.CertificateFile, []byte(ca.PEM(made.Certificate)), 0o644), os.WriteFile(m.ChainFile, []byte(ca.PEM(chain...)), 0o644)); err != nil {
+		m := ManifestCA{
+			ID: c.id, Type: string(c.typ), Algorithm: c.algorithm, CertificateFile: filepath.Join(e.cfg.Data, c.id+".pem"),
+			ChainFile: filepath.Join(e.cfg.Data, c.id+"-chain.pem"),
+			CRLURL:    e.cas.URLs.CRL(made), OCSPURL: e.cas.URLs.OCSP(made)}
+		if err := errors.Join(
+			os.WriteFile(m.CertificateFile, []byte(ca.PEM(made.Certificate)), 0o644),
+			os.WriteFile(m.ChainFile, []byte(ca.PEM(chain...)), 0o644),
+		); err != nil {
 			return err
 		}
 		e.CAs = append(e.CAs, m)
@@ -346,7 +369,10 @@ func (e *estate) active(ctx context.Context, id string) (*ca.CertificationAuthor
 // certificatesOfEveryKind issues a few dozen, so that no screen is empty.
 func (e *estate) certificatesOfEveryKind(ctx context.Context) error {
 	ctx = e.system(ctx)
-	hosts := []string{"www", "api", "shop", "mail", "vpn", "git", "ci", "wiki", "db-1", "db-2", "cache", "queue", "auth", "ldap", "proxy", "metrics", "logs", "backup"}
+	hosts := []string{
+		"www", "api", "shop", "mail", "vpn", "git", "ci", "wiki", "db-1", "db-2", "cache", "queue", "auth", "ldap", "proxy", "metrics",
+		"logs", "backup",
+	}
 	days := []int{3, 5, 12, 21, 28, 45, 60, 90, 120, 180, 200, 240, 270, 300, 320, 340, 350, 360}
 	var issued []*certificate.Certificate
 	for n, host := range hosts {
@@ -360,7 +386,9 @@ func (e *estate) certificatesOfEveryKind(ctx context.Context) error {
 			return err
 		}
 		notAfter := time.Now().AddDate(0, 0, days[n])
-		asked := intake.Text{CAID: c.ID, ProfileID: "privatessl-tls-client-server-supply-san", CSR: request, NotAfter: &notAfter, EndEntity: host}
+		asked := intake.Text{
+			CAID: c.ID, ProfileID: "privatessl-tls-client-server-supply-san", CSR: request, NotAfter: &notAfter, EndEntity: host,
+		}
 		if err := patiently(ctx, e.log, "issuing a certificate of the demo", func() error {
 			made, err := e.enrollment.Issue(ctx, asked.Request())
 			if err == nil {
@@ -389,7 +417,9 @@ func (e *estate) certificatesOfEveryKind(ctx context.Context) error {
 			return err
 		}
 	}
-	for n, reason := range []certificate.Reason{certificate.KeyCompromise, certificate.Superseded, certificate.CessationOfOperation, certificate.AffiliationChanged} {
+	for n, reason := range []certificate.Reason{
+		certificate.KeyCompromise, certificate.Superseded, certificate.CessationOfOperation, certificate.AffiliationChanged,
+	} {
 		if _, err := e.certificates.Revoke(ctx, issued[4*n+1].ID, reason, nil); err != nil {
 			return err
 		}
@@ -410,7 +440,13 @@ func (e *estate) protocols(ctx context.Context) error {
 		return err
 	}
 	m := ManifestACME{ConfigID: "acme-1", CAID: issuer.Identifier, ProfileID: "privatessl-tls-server-supply-san"}
-	c, err := e.configurations.Create(ctx, protocolconfig.Request{PartitionID: e.Partition.ID, Identifier: m.ConfigID, Type: acme.TypeID, Description: "Web servers of the demo", Offerings: protocolconfig.One(issuer.ID, m.ProfileID)})
+	c, err := e.configurations.Create(
+		ctx,
+		protocolconfig.Request{
+			PartitionID: e.Partition.ID, Identifier: m.ConfigID, Type: acme.TypeID, Description: "Web servers of the demo",
+			Offerings: protocolconfig.One(issuer.ID, m.ProfileID),
+		},
+	)
 	if err != nil {
 		return err
 	}
@@ -453,7 +489,8 @@ func (e *estate) gateway(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
-	e.CAGW = &ManifestCAGW{P12File: filepath.Join(e.cfg.Data, issued.FileName()), P12Password: issued.Password, CAID: e.Partition.ID + "~issuing-1",
+	e.CAGW = &ManifestCAGW{
+		P12File: filepath.Join(e.cfg.Data, issued.FileName()), P12Password: issued.Password, CAID: e.Partition.ID + "~issuing-1",
 		ProfileIDs: []string{"multiuse-p12-key-encipherment-client-server", "privatessl-tls-server", "privatessl-tls-client-server",
 			"privatessl-tls-client"},
 		CAProfileID: demoCAProfile, CAProfileCAID: e.Partition.ID + "~" + root.Identifier}
@@ -465,6 +502,8 @@ func demoCSR(host string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: host}, DNSNames: []string{host}}, key)
+	der, err := x509.CreateCertificateRequest(
+		rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: host}, DNSNames: []string{host}}, key,
+	)
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der})), err
 }

@@ -159,7 +159,10 @@ func TestEveryEndpointOfTheMutualListenerIsLimited(t *testing.T) {
 	a, _ := inProcess(t)
 	still := time.Unix(1<<31, 0)
 	b := &badge{known: []byte("nobody's")}
-	for path, want := range map[string]string{"/badge/x": "<badge>there were too many requests", "/open/x": "TooManyRequests", "/other": `"cagw-4290"`, "/cagw/v1": `"cagw-4290"`} {
+	for path, want := range map[string]string{
+		"/badge/x": "<badge>there were too many requests", "/open/x": "TooManyRequests", "/other": `"cagw-4290"`,
+		"/cagw/v1": `"cagw-4290"`,
+	} {
 		a.visitors = newVisitors(1)
 		a.visitors.now = func() time.Time { return still }
 		handlers, err := a.compose(append(a.protocols(), b))

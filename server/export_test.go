@@ -36,7 +36,9 @@ func TestExport(t *testing.T) {
 		return string(text)
 	}
 	base := "/export/" + m.Partition.ID + "/"
-	for list, column := range map[string]string{"certificates": "serialNumber", "cas": "identifier", "events": "sequence", "end-entities": "identifier"} {
+	for list, column := range map[string]string{
+		"certificates": "serialNumber", "cas": "identifier", "events": "sequence", "end-entities": "identifier",
+	} {
 		r := get(base+list, nil)
 		rows, err := csv.NewReader(r.Body).ReadAll()
 		if r.StatusCode != http.StatusOK || err != nil || len(rows) < 2 || rows[0][0] != column {
@@ -48,7 +50,9 @@ func TestExport(t *testing.T) {
 			t.Errorf("%s: %v %v, %d lines for %d rows", list, err, object, len(lines), len(rows))
 		}
 	}
-	if rows, err := csv.NewReader(strings.NewReader(body(get(base+"certificates?status=revoked&pem=true", nil)))).ReadAll(); err != nil || len(rows) < 2 || rows[1][3] != "REVOKED" || !strings.Contains(rows[1][17], "BEGIN CERTIFICATE") {
+	if rows, err := csv.NewReader(
+		strings.NewReader(body(get(base+"certificates?status=revoked&pem=true", nil))),
+	).ReadAll(); err != nil || len(rows) < 2 || rows[1][3] != "REVOKED" || !strings.Contains(rows[1][17], "BEGIN CERTIFICATE") {
 		t.Errorf("the revoked ones: %v %v", rows, err)
 	}
 	for what, r := range map[string]*http.Response{

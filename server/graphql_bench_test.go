@@ -31,7 +31,9 @@ import (
 func BenchmarkGraphQL(b *testing.B) {
 	a, m := inProcess(b)
 	ctx := rbac.WithActor(context.Background(), rbac.SystemActor())
-	if err := a.store.DB(ctx).Exec("UPDATE subscriptions SET tier = 'UNLIMITED', purchased_certificates = 100000000, purchased_cas = 1000").Error; err != nil {
+	if err := a.store.DB(ctx).Exec(
+		"UPDATE subscriptions SET tier = 'UNLIMITED', purchased_certificates = 100000000, purchased_cas = 1000",
+	).Error; err != nil {
 		b.Fatal(err)
 	}
 	time.Sleep(2100 * time.Millisecond) // the tier may be known for two seconds
@@ -49,8 +51,14 @@ func BenchmarkGraphQL(b *testing.B) {
 		input       map[string]any
 	}{
 		{"nothing", `query Nothing { __typename }`, nil},
-		{"issue", `mutation Issue($i: IssueCertificateInput!) { issueCertificate(input: $i) { ... on IssueCertificatePayload { certificate { id serialNumber pem } } } }`,
-			map[string]any{"caId": c.ID, "profileId": "privatessl-tls-client-server", "csr": string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: request}))}},
+		{
+			"issue",
+			`mutation Issue($i: IssueCertificateInput!) { issueCertificate(input: $i) { ... on IssueCertificatePayload { certificate { id
+				serialNumber pem } } } }`,
+			map[string]any{
+				"caId": c.ID, "profileId": "privatessl-tls-client-server",
+				"csr": string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: request})),
+			}},
 	} {
 		variables := map[string]any{}
 		if what.input != nil {
@@ -75,7 +83,9 @@ func BenchmarkGraphQL(b *testing.B) {
 		if what.input != nil {
 			b.Run(what.name+"/domain", func(b *testing.B) {
 				measured(b, func() error {
-					_, err := a.enrollment.Issue(ctx, intake.Text{CAID: c.ID, ProfileID: "privatessl-tls-client-server", CSR: what.input["csr"].(string)}.Request())
+					_, err := a.enrollment.Issue(
+						ctx, intake.Text{CAID: c.ID, ProfileID: "privatessl-tls-client-server", CSR: what.input["csr"].(string)}.Request(),
+					)
 					return err
 				})
 			})
@@ -89,7 +99,10 @@ func BenchmarkGraphQL(b *testing.B) {
 			})
 		})
 		b.Run(what.name+"/TLS", func(b *testing.B) {
-			client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, MaxIdleConnsPerHost: 64}} // the server is our own
+			// the server is our own
+			client := &http.Client{
+				Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, MaxIdleConnsPerHost: 64},
+			}
 			measured(b, func() error {
 				r, err := client.Do(post(a.cfg.BaseURL + "/graphql"))
 				if err != nil {
@@ -109,7 +122,9 @@ func BenchmarkGraphQL(b *testing.B) {
 //	go test ./server -run NONE -bench Gateway -benchtime 1x
 func BenchmarkGateway(b *testing.B) {
 	a, m := inProcess(b)
-	if err := a.store.DB(context.Background()).Exec("UPDATE subscriptions SET tier = 'UNLIMITED', purchased_certificates = 100000000, purchased_cas = 1000").Error; err != nil {
+	if err := a.store.DB(context.Background()).Exec(
+		"UPDATE subscriptions SET tier = 'UNLIMITED', purchased_certificates = 100000000, purchased_cas = 1000",
+	).Error; err != nil {
 		b.Fatal(err)
 	}
 	time.Sleep(2100 * time.Millisecond) // the tier may be known for two seconds
@@ -126,7 +141,12 @@ func BenchmarkGateway(b *testing.B) {
 		b.Fatal(err)
 	}
 	request, _ := newCSR(b, "bench.example.com", "bench.example.com")
-	body, err := json.Marshal(map[string]any{"profileId": "privatessl-tls-client-server", "csr": request, "requiredFormat": map[string]any{"format": "X509"}, "subjectAltNames": []map[string]string{{"type": "dNSName", "value": "bench.example.com"}}})
+	body, err := json.Marshal(
+		map[string]any{
+			"profileId": "privatessl-tls-client-server", "csr": request, "requiredFormat": map[string]any{"format": "X509"},
+			"subjectAltNames": []map[string]string{{"type": "dNSName", "value": "bench.example.com"}},
+		},
+	)
 	if err != nil {
 		b.Fatal(err)
 	}

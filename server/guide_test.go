@@ -85,7 +85,8 @@ func TestAsTheGuideSays(t *testing.T) {
 			"group":       "corp",
 			"json":        rules,
 		}
-		const clone = `mutation($i: CloneProfileInput!) { cloneProfile(input: $i) { profile { id name group { id } allowedCaTypes validityPeriod } } }`
+		const clone = `mutation($i: CloneProfileInput!) { cloneProfile(input: $i) { profile { id name group { id } allowedCaTypes
+			validityPeriod } } }`
 		got := b.ask(t, rbac.SystemActor(), clone, map[string]any{"i": input})
 		if fmt.Sprint(
 			got.Data["cloneProfile"],
@@ -142,7 +143,9 @@ func TestAsTheGuideSays(t *testing.T) {
 			},
 			func() error {
 				_, err := b.enrollment.IssuePKCS12(b.ctx, enrollment.PKCS12Request{
-					Request:  intake.Text{CAID: b.ca.ID, ProfileID: "no-such-profile", Subject: new("CN=x"), EndEntity: "device-17"}.WithoutKey(),
+					Request: intake.Text{
+						CAID: b.ca.ID, ProfileID: "no-such-profile", Subject: new("CN=x"), EndEntity: "device-17",
+					}.WithoutKey(),
 					Password: "long enough", KeyType: "ECDSA-P256"})
 				return err
 			},
@@ -184,7 +187,9 @@ func TestAsTheGuideSays(t *testing.T) {
 			return err
 		}
 		// As RFC 5280 7.1 compares: case and blanks do not matter.
-		for n, subject := range []string{"CN=Demo Issuing CA,O=pkiaas demo", "CN=demo  ISSUING ca,O=Pkiaas Demo", "CN=Demo Root CA,O=pkiaas demo"} {
+		for n, subject := range []string{
+			"CN=Demo Issuing CA,O=pkiaas demo", "CN=demo  ISSUING ca,O=Pkiaas Demo", "CN=Demo Root CA,O=pkiaas demo",
+		} {
 			err := create(fmt.Sprintf("same-%d", n), subject)
 			wants(t, subject, err, fault.Conflict, "unique in the partition")
 			if f := fault.Of(err); f.Field != "subject" {
@@ -192,7 +197,9 @@ func TestAsTheGuideSays(t *testing.T) {
 			}
 		}
 		// Imported roots are named by others: two of one name, and one of the name of ours.
-		for n, subject := range []pkix.Name{{CommonName: "Theirs"}, {CommonName: "Theirs"}, {CommonName: "Demo Root CA", Organization: []string{"pkiaas demo"}}} {
+		for n, subject := range []pkix.Name{
+			{CommonName: "Theirs"}, {CommonName: "Theirs"}, {CommonName: "Demo Root CA", Organization: []string{"pkiaas demo"}},
+		} {
 			if _, err := b.cas.ImportRoot(b.ctx, b.partition, fmt.Sprintf("theirs-%d", n), "Theirs", foreignRoot(t, subject)); err != nil {
 				t.Errorf("import %d: %v", n, err)
 			}
@@ -245,7 +252,8 @@ func TestAsTheGuideSays(t *testing.T) {
 		made := b.ask(
 			t,
 			operator,
-			`mutation { createSubscription(input: {name: "small", purchasedCertificates: 999999, purchasedCas: 1, ownerEmail: "o@example.com"}) `+returned+` }`,
+			`mutation { createSubscription(input: {name: "small", purchasedCertificates: 999999, purchasedCas: 1, ownerEmail:
+				"o@example.com"}) `+returned+` }`,
 			nil,
 		)
 		if !slices.Contains([]string{" STANDARD false", " false STANDARD"}, tier(made)) {
@@ -253,7 +261,9 @@ func TestAsTheGuideSays(t *testing.T) {
 		}
 		id := made.Data["createSubscription"].(map[string]any)["subscription"].(map[string]any)["id"].(string)
 		for _, step := range []struct{ change, tier, set string }{
-			{"purchasedCertificates: 1000000", "PREMIUM", "false"}, {"purchasedCertificates: 10", "STANDARD", "false"}, {"tier: UNLIMITED", "UNLIMITED", "true"},
+			{
+				"purchasedCertificates: 1000000", "PREMIUM", "false",
+			}, {"purchasedCertificates: 10", "STANDARD", "false"}, {"tier: UNLIMITED", "UNLIMITED", "true"},
 			{"purchasedCertificates: 2000000", "UNLIMITED", "true"}, {"tierFollowsPurchase: true", "PREMIUM", "false"},
 		} {
 			got := tier(
@@ -268,10 +278,18 @@ func TestAsTheGuideSays(t *testing.T) {
 				t.Errorf("%s: %s", step.change, got)
 			}
 		}
-		if got := b.ask(t, operator, fmt.Sprintf(`mutation { updateSubscription(input: {subscriptionId: %q, tier: STANDARD, tierFollowsPurchase: true}) `+returned+` }`, id), nil); got.code() != "INVALID" {
+		if got := b.ask(
+			t, operator,
+			fmt.Sprintf(
+				`mutation { updateSubscription(input: {subscriptionId: %q, tier: STANDARD, tierFollowsPurchase: true}) `+returned+` }`, id,
+			),
+			nil,
+		); got.code() != "INVALID" {
 			t.Errorf("both: %v", got)
 		}
-		if s, err := b.tenants.Create(b.ctx, tenant.NewSubscription{Name: "large", PurchasedCertificates: tenant.PremiumFrom, OwnerEmail: "o@example.com"}); err != nil ||
+		if s, err := b.tenants.Create(
+			b.ctx, tenant.NewSubscription{Name: "large", PurchasedCertificates: tenant.PremiumFrom, OwnerEmail: "o@example.com"},
+		); err != nil ||
 			s.Tier != tenant.Premium {
 			t.Errorf("a million: %+v, %v", s, err)
 		}
@@ -379,7 +397,8 @@ func TestAnExternalCAIsCertified(t *testing.T) {
 	got := s.ask(
 		t,
 		rbac.ActorFrom(s.alice),
-		`query($p: ID!) { partition(id: $p) { certificateProfile(id: "azure-firewall-ca-subord") { selectable } certificationAuthorities { nodes { identifier profiles { id } } } } }`,
+		`query($p: ID!) { partition(id: $p) { certificateProfile(id: "azure-firewall-ca-subord") { selectable } certificationAuthorities {
+			nodes { identifier profiles { id } } } } }`,
 		map[string]any{"p": s.m.Partition.ID},
 	)
 	if said := fmt.Sprint(got.Data); !strings.Contains(said, "selectable:true") || !strings.Contains(said, "map[id:external-ca-subord]") {
@@ -433,7 +452,10 @@ func TestAnExternalCAIsCertified(t *testing.T) {
 		}
 	}
 	for what, try := range map[string]func() error{
-		"Your role does not include the permission ca:create": func() error { _, err := ask(s.carol, "external-ca-subord", "Carol", nil); return err },
+		"Your role does not include the permission ca:create": func() error {
+			_, err := ask(s.carol, "external-ca-subord", "Carol", nil)
+			return err
+		},
 		"unique in the partition": func() error {
 			_, err := ask(s.alice, "external-ca-subord", "x", func(r *intake.Text) { r.Subject = new("CN=Demo Issuing CA,O=pkiaas demo") })
 			return err
@@ -443,7 +465,10 @@ func TestAnExternalCAIsCertified(t *testing.T) {
 			return err
 		},
 		"one at a time": func() error {
-			refusals, err := s.enrollment.CheckMany(s.alice, root.ID, []enrollment.Request{intake.Text{ProfileID: "external-ca-subord", CSR: caRequest(t, key, "many")}.Request()})
+			refusals, err := s.enrollment.CheckMany(
+				s.alice, root.ID,
+				[]enrollment.Request{intake.Text{ProfileID: "external-ca-subord", CSR: caRequest(t, key, "many")}.Request()},
+			)
 			if err != nil {
 				return err
 			}
@@ -460,7 +485,9 @@ func TestAnExternalCAIsCertified(t *testing.T) {
 			t.Errorf("%v, want %q", err, what)
 		}
 	}
-	if err := s.enrollment.IssueMany(s.alice, "bulk", []enrollment.Request{intake.Text{CAID: root.ID, ProfileID: "external-ca-subord", CSR: caRequest(t, key, "many")}.Request()}, func(_ context.Context, o []enrollment.Outcome) error {
+	if err := s.enrollment.IssueMany(s.alice, "bulk", []enrollment.Request{
+		intake.Text{CAID: root.ID, ProfileID: "external-ca-subord", CSR: caRequest(t, key, "many")}.Request(),
+	}, func(_ context.Context, o []enrollment.Outcome) error {
 		if o[0].Err == nil {
 			t.Error("a CA was certified among many")
 		}
@@ -472,8 +499,9 @@ func TestAnExternalCAIsCertified(t *testing.T) {
 	var once sync.Once
 	whenSigned(t, s.App, func() {
 		once.Do(func() {
-			if _, err := s.cas.Create(s.alice, ca.Request{PartitionID: s.m.Partition.ID, Type: ca.Issuing, Identifier: "faster", FriendlyName: "x",
-				SigningAlgorithm: "ECDSAP256+SHA256", Subject: "CN=Faster", ParentID: &root.ID}); err != nil {
+			if _, err := s.cas.Create(
+				s.alice, ca.Request{PartitionID: s.m.Partition.ID, Type: ca.Issuing, Identifier: "faster", FriendlyName: "x",
+					SigningAlgorithm: "ECDSAP256+SHA256", Subject: "CN=Faster", ParentID: &root.ID}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -509,7 +537,9 @@ func TestAnExternalCAIsCertified(t *testing.T) {
 	}
 
 	// What creating a CA takes, this takes.
-	if _, err := s.approvals.SetRules(s.alice, approval.Change{PartitionID: s.m.Partition.ID, Rules: []*approval.Rule{rule(approval.CACreate, 1)}}); err != nil {
+	if _, err := s.approvals.SetRules(
+		s.alice, approval.Change{PartitionID: s.m.Partition.ID, Rules: []*approval.Rule{rule(approval.CACreate, 1)}},
+	); err != nil {
 		t.Fatal(err)
 	}
 	_, err = ask(s.alice, "external-ca-subord", "Approved", nil)
@@ -579,7 +609,10 @@ func verifiesBelow(t *testing.T, root *ca.CertificationAuthority, external []byt
 			t.Fatal(err)
 		}
 	}
-	out, err := exec.CommandContext(t.Context(), "openssl", "verify", "-CAfile", filepath.Join(dir, "root"), "-untrusted", filepath.Join(dir, "external"), filepath.Join(dir, "leaf")).
+	out, err := exec.CommandContext(
+		t.Context(), "openssl", "verify", "-CAfile", filepath.Join(dir, "root"), "-untrusted", filepath.Join(dir, "external"),
+		filepath.Join(dir, "leaf"),
+	).
 		CombinedOutput()
 	if err != nil {
 		t.Errorf("openssl verify: %v\n%s", err, out)
@@ -655,7 +688,9 @@ func TestWhatGoesOnAfterADeletion(t *testing.T) {
 	ahead.Store(int64(25 * time.Hour)) // after the deletion, and after the attempts to restore it
 	eventually(t, "it is forgotten", func() error {
 		var purged int64
-		if err := l.app.store.DB(l.ctx).Model(&ca.CertificationAuthority{}).Where("id = ? AND purged_at IS NOT NULL", c.ID).Count(&purged).Error; err != nil ||
+		if err := l.app.store.DB(l.ctx).Model(&ca.CertificationAuthority{}).Where(
+			"id = ? AND purged_at IS NOT NULL", c.ID,
+		).Count(&purged).Error; err != nil ||
 			purged == 0 {
 			return fmt.Errorf("not yet: %v", err)
 		}
@@ -707,7 +742,10 @@ func TestMovingOver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, fact := range []string{fmt.Sprintf("%d to 256 characters", identity.PasswordMinLength), "PREMIUM from 1,000,000", "--ocsp-signers compatible", "useSANFromCSR", "`cert-admins`, `auditors`", "subject alternative names", "`US`"} {
+	for _, fact := range []string{
+		fmt.Sprintf("%d to 256 characters", identity.PasswordMinLength), "PREMIUM from 1,000,000", "--ocsp-signers compatible",
+		"useSANFromCSR", "`cert-admins`, `auditors`", "subject alternative names", "`US`",
+	} {
 		if !strings.Contains(string(text), fact) {
 			t.Errorf("docs/moving-over.md does not say %q", fact)
 		}

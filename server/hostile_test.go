@@ -32,7 +32,9 @@ func TestGatewayTakesNoClaimFromACSR(t *testing.T) {
 	}
 	const account = "administrator@corp.example"
 	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: "p12.example"},
-		ExtraExtensions: []pkix.Extension{{Id: []int{2, 5, 29, 17}, Value: san.MarshalDER([]san.GeneralName{{Type: san.UPN, Value: account}})}}}, key)
+		ExtraExtensions: []pkix.Extension{
+			{Id: []int{2, 5, 29, 17}, Value: san.MarshalDER([]san.GeneralName{{Type: san.UPN, Value: account}})},
+		}}, key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,12 +63,15 @@ func TestGatewayRevokesWhatIsMeant(t *testing.T) {
 	g := newGatewayAPI(t, "")
 	for name, serial := range map[string]string{"meant.example": "1000", "other.example": "03e8"} {
 		was := str(t, g.issue(name), "serialNumber")
-		if err := g.store.DB(g.system).Exec("UPDATE certificates SET serial_number = ? WHERE serial_number = ?", serial, was).Error; err != nil {
+		if err := g.store.DB(g.system).Exec(
+			"UPDATE certificates SET serial_number = ? WHERE serial_number = ?", serial, was,
+		).Error; err != nil {
 			t.Fatal(err)
 		}
 	}
-	if answers, err := g.certificates.RevokeSerials(g.system, certificate.RevokingSerials{CAID: g.issuing.ID, Serials: []string{"1000", "10:00"},
-		Reason: certificate.Superseded}); err != nil || answers[0] != nil || answers[1] != nil {
+	if answers, err := g.certificates.RevokeSerials(
+		g.system, certificate.RevokingSerials{CAID: g.issuing.ID, Serials: []string{"1000", "10:00"},
+			Reason: certificate.Superseded}); err != nil || answers[0] != nil || answers[1] != nil {
 		t.Fatalf("%v %v", answers, err)
 	}
 	for serial, want := range map[string]certificate.Status{"1000": certificate.Revoked, "03e8": certificate.Issued} {
@@ -131,9 +136,11 @@ func TestClientsLeaveRoomForApprovals(t *testing.T) {
 	}
 	var waiting []*approval.Request
 	for n := range 250 {
-		waiting = append(waiting, &approval.Request{ID: fmt.Sprintf("waits-%d", n), PartitionID: e.m.Partition.ID, Operation: approval.Issue,
-			Verb: "acme.finalize", Payload: "{}", Facts: []approval.Fact{}, Permissions: []rbac.Permission{}, Digest: fmt.Sprint(n), State: approval.Pending, Needed: 1, RequestedBy: "acme:acme-test",
-			RequestedByID: e.c.ID, ActorKind: rbac.ProtocolActor, RequestedAt: e.now(), ExpiresAt: e.now().Add(time.Hour)})
+		waiting = append(
+			waiting, &approval.Request{ID: fmt.Sprintf("waits-%d", n), PartitionID: e.m.Partition.ID, Operation: approval.Issue,
+				Verb: "acme.finalize", Payload: "{}", Facts: []approval.Fact{}, Permissions: []rbac.Permission{}, Digest: fmt.Sprint(n),
+				State: approval.Pending, Needed: 1, RequestedBy: "acme:acme-test",
+				RequestedByID: e.c.ID, ActorKind: rbac.ProtocolActor, RequestedAt: e.now(), ExpiresAt: e.now().Add(time.Hour)})
 	}
 	if err := e.store.DB(e.ctx).CreateInBatches(waiting, 50).Error; err != nil {
 		t.Fatal(err)
@@ -157,7 +164,9 @@ func TestClientsLeaveRoomForApprovals(t *testing.T) {
 // own.
 func TestACMEAccountsAreNotMadeForEver(t *testing.T) {
 	e := newACME(t, "")
-	key, secret, err := e.acmeAdmin.CreateKey(e.ctx, e.c.ID, acme.NewKey{FriendlyName: "one", Allowed: []string{"*.example.com"}, MaxAccounts: 1})
+	key, secret, err := e.acmeAdmin.CreateKey(
+		e.ctx, e.c.ID, acme.NewKey{FriendlyName: "one", Allowed: []string{"*.example.com"}, MaxAccounts: 1},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

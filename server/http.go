@@ -43,8 +43,13 @@ func (a *App) compose(list []protocols.Protocol) (map[string]http.Handler, error
 	}
 	muxes := map[protocols.Listener]*router{protocols.TLS: newRouter(), protocols.Public: newRouter(), protocols.MutualTLS: newRouter()}
 	muxes[protocols.TLS].mux.Handle("/graphql", a.authenticate(resolver.Handler()))
-	muxes[protocols.TLS].mux.Handle("/export/", a.authenticate(&export.Handler{Live: a.live, Certificates: a.certificates, CAs: a.cas, EndEntities: a.endEntities, Events: a.audit, Bulk: a.bulk, Reports: a.report, Now: a.now,
-		Refuse: func(w http.ResponseWriter, r *http.Request, err error) { a.refuse(w, infoFrom(r.Context()), err) }}))
+	muxes[protocols.TLS].mux.Handle(
+		"/export/",
+		a.authenticate(
+			&export.Handler{
+				Live: a.live, Certificates: a.certificates, CAs: a.cas, EndEntities: a.endEntities, Events: a.audit, Bulk: a.bulk,
+				Reports: a.report, Now: a.now,
+				Refuse: func(w http.ResponseWriter, r *http.Request, err error) { a.refuse(w, infoFrom(r.Context()), err) }}))
 	muxes[protocols.TLS].mux.Handle("/upload", a.authenticate(&upload.Handler{Bulk: a.bulk,
 		Refuse: func(w http.ResponseWriter, r *http.Request, err error) { a.refuse(w, infoFrom(r.Context()), err) }}))
 	muxes[protocols.TLS].mux.Handle("/", a.static(console))

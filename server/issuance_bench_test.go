@@ -34,7 +34,9 @@ func BenchmarkIssuance(b *testing.B) {
 	only := regexp.MustCompile(os.Getenv("PKIAAS_BENCH_ALGORITHM"))
 	a, m := inProcess(b)
 	ctx := rbac.WithActor(context.Background(), rbac.SystemActor())
-	if err := a.store.DB(ctx).Exec("UPDATE subscriptions SET tier = 'UNLIMITED', purchased_certificates = 100000000, purchased_cas = 1000").Error; err != nil {
+	if err := a.store.DB(ctx).Exec(
+		"UPDATE subscriptions SET tier = 'UNLIMITED', purchased_certificates = 100000000, purchased_cas = 1000",
+	).Error; err != nil {
 		b.Fatal(err)
 	}
 	time.Sleep(2100 * time.Millisecond) // the tier may be known for two seconds
@@ -46,7 +48,10 @@ func BenchmarkIssuance(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: "bench.example.com"}, DNSNames: []string{"bench.example.com"}}, subscriber)
+	der, err := x509.CreateCertificateRequest(
+		rand.Reader,
+		&x509.CertificateRequest{Subject: pkix.Name{CommonName: "bench.example.com"}, DNSNames: []string{"bench.example.com"}}, subscriber,
+	)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -59,8 +64,12 @@ func BenchmarkIssuance(b *testing.B) {
 		}
 		b.Run(alg.Label, func(b *testing.B) {
 			made++
-			c, err := e.cas.Create(ctx, ca.Request{PartitionID: m.Partition.ID, Type: ca.Issuing, Identifier: fmt.Sprintf("bench-%d", made), FriendlyName: alg.Label, SigningAlgorithm: alg.Label,
-				Subject: fmt.Sprintf("CN=Bench %d", n), ParentID: &root.ID, ProfileIDs: []string{"privatessl-tls-server"}})
+			c, err := e.cas.Create(
+				ctx,
+				ca.Request{
+					PartitionID: m.Partition.ID, Type: ca.Issuing, Identifier: fmt.Sprintf("bench-%d", made), FriendlyName: alg.Label,
+					SigningAlgorithm: alg.Label,
+					Subject:          fmt.Sprintf("CN=Bench %d", n), ParentID: &root.ID, ProfileIDs: []string{"privatessl-tls-server"}})
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -118,7 +127,13 @@ func BenchmarkOCSPNonce(b *testing.B) {
 	e := &estate{App: a}
 	for n, label := range []string{"ECDSAP256+SHA256", "ECDSAP384+SHA384", "RSA-3072+PKCS15-SHA256"} {
 		b.Run(label, func(b *testing.B) {
-			c, err := e.cas.Create(ctx, ca.Request{PartitionID: m.Partition.ID, Type: ca.Root, Identifier: fmt.Sprintf("ocsp-%d-%d", n, b.N), FriendlyName: label, SigningAlgorithm: label, Subject: fmt.Sprintf("CN=bench %d %d", n, b.N), OCSPEnabled: true})
+			c, err := e.cas.Create(
+				ctx,
+				ca.Request{
+					PartitionID: m.Partition.ID, Type: ca.Root, Identifier: fmt.Sprintf("ocsp-%d-%d", n, b.N), FriendlyName: label,
+					SigningAlgorithm: label, Subject: fmt.Sprintf("CN=bench %d %d", n, b.N), OCSPEnabled: true,
+				},
+			)
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -135,11 +150,15 @@ func BenchmarkOCSPNonce(b *testing.B) {
 			}
 			dir := b.TempDir()
 			for name, cert := range map[string]*x509.Certificate{"ca": issuer, "signer": signer} {
-				if err := os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw}), 0o600); err != nil {
+				if err := os.WriteFile(
+					filepath.Join(dir, name), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw}), 0o600,
+				); err != nil {
 					b.Fatal(err)
 				}
 			}
-			if out, err := exec.Command("openssl", "ocsp", "-issuer", dir+"/ca", "-cert", dir+"/signer", "-nonce", "-reqout", dir+"/request").CombinedOutput(); err != nil {
+			if out, err := exec.Command(
+				"openssl", "ocsp", "-issuer", dir+"/ca", "-cert", dir+"/signer", "-nonce", "-reqout", dir+"/request",
+			).CombinedOutput(); err != nil {
 				b.Fatalf("%v: %s", err, out)
 			}
 			request, err := os.ReadFile(dir + "/request")

@@ -163,11 +163,14 @@ func (a *App) restoreRoot(ctx context.Context, files map[string][]byte) (string,
 		return "The server has a TLS root already, which stays.", err
 	}
 	if _, err := a.own.Open(ctx, string(id)); err != nil {
-		return "The key of the server's own TLS root was in a store that is not " + filepath.Join(a.cfg.Data, "keys") + " here: the server makes a new root.", nil
+		return "The key of the server's own TLS root was in a store that is not " +
+			"" + filepath.Join(a.cfg.Data, "keys") + " here: the server makes a new root.", nil
 	}
 	// The certificate last: it says that there is a root.
 	for _, name := range []string{tlsRootKeyFile, tlsRootFile} {
-		if err := os.WriteFile(filepath.Join(a.cfg.Data, name), files[name], map[string]fs.FileMode{tlsRootFile: 0o644, tlsRootKeyFile: 0o600}[name]); err != nil {
+		if err := os.WriteFile(
+			filepath.Join(a.cfg.Data, name), files[name], map[string]fs.FileMode{tlsRootFile: 0o644, tlsRootKeyFile: 0o600}[name],
+		); err != nil {
 			return "", err
 		}
 	}
@@ -201,21 +204,34 @@ func BackupKeys(ctx context.Context, cfg *Config, file, shareDir string, thresho
 				return err
 			}
 		}
-		fmt.Fprintf(out, "%d keys and the key-encryption key are in %s.\n%d of the %d shares in %s open it: give each to another person and delete the files.\n", report.Keys, file, threshold, shares, shareDir)
+		fmt.Fprintf(
+			out,
+			"%d keys and the key-encryption key are in %s.\n%d of the %d shares in %s open it: give each to another person and delete "+
+				"the files.\n",
+			report.Keys, file, threshold, shares, shareDir,
+		)
 		if root != nil {
 			fmt.Fprintln(out, "The server's own TLS root is in it too.")
 		} else {
 			fmt.Fprintf(out, "%s has no TLS root of the server yet: it is not in the backup.\n", a.cfg.Data)
 		}
 		for _, name := range report.InTokens {
-			fmt.Fprintf(out, "Keys that are in the HSM %s are not in the backup, made there or moved there: its maker's tool backs them up.\n", name)
+			fmt.Fprintf(
+				out, "Keys that are in the HSM %s are not in the backup, made there or moved there: its maker's tool backs them up.\n",
+				name,
+			)
 		}
 		used, err := a.missingKeyStores(ctx)
 		if err != nil {
 			return err
 		}
 		for _, name := range used {
-			fmt.Fprintf(out, "WARNING: there are CAs with keys in the key store %s, which was not given with --keystore: those keys are NOT in the backup.\n", name)
+			fmt.Fprintf(
+				out,
+				"WARNING: there are CAs with keys in the key store %s, which was not given with --keystore: those keys are NOT in the "+
+					"backup.\n",
+				name,
+			)
 		}
 		return nil
 	})
@@ -249,7 +265,9 @@ func RestoreKeys(ctx context.Context, cfg *Config, file string, shareFiles []str
 		shares = append(shares, string(text))
 	}
 	return command(ctx, cfg, func(ctx context.Context, a *App) error {
-		report, err := keystore.Restore(ctx, append(slices.Clone(a.keys), &keystore.Named{Name: ownStore, Store: a.own}), a.kek, backup, shares)
+		report, err := keystore.Restore(
+			ctx, append(slices.Clone(a.keys), &keystore.Named{Name: ownStore, Store: a.own}), a.kek, backup, shares,
+		)
 		if err != nil {
 			return err
 		}
@@ -259,6 +277,9 @@ func RestoreKeys(ctx context.Context, cfg *Config, file string, shareFiles []str
 		}
 		fmt.Fprintln(out, root)
 		fmt.Fprintf(out, "%d keys are back, %d of them were here already.\n", report.Keys, report.Existing)
-		return a.note(ctx, "keys.restore", fmt.Sprintf("restored %d keys from a backup", report.Keys), audit.Details{"keys": report.Keys, "existing": report.Existing})
+		return a.note(
+			ctx, "keys.restore", fmt.Sprintf("restored %d keys from a backup", report.Keys),
+			audit.Details{"keys": report.Keys, "existing": report.Existing},
+		)
 	})
 }

@@ -85,7 +85,10 @@ func TestASilentStoreDelaysNoCRL(t *testing.T) {
 	if n := gaveUp.Load() - before; n > 0 {
 		t.Errorf("the CRL waited until %d copies were given up", n)
 	}
-	if a.ask(t, &rbac.Actor{Kind: rbac.UserActor, ID: "owner", Grants: map[string][]rbac.Role{m.Partition.ID: {rbac.Owners}}}, `{ jobs { nodes { kind } } }`, nil).code() == "" {
+	if a.ask(
+		t, &rbac.Actor{Kind: rbac.UserActor, ID: "owner", Grants: map[string][]rbac.Role{m.Partition.ID: {rbac.Owners}}},
+		`{ jobs { nodes { kind } } }`, nil,
+	).code() == "" {
 		t.Error("an Owner sees the jobs of all tenants")
 	}
 	operator := &rbac.Actor{Kind: rbac.OperatorActor, ID: "operator", Grants: map[string][]rbac.Role{rbac.Platform: {rbac.Operator}}}

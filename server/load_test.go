@@ -30,7 +30,8 @@ import (
 // clientAt is a client with an address of its own.
 func clientAt(address string) *http.Client {
 	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
-	return &http.Client{Transport: &http.Transport{DialContext: dialer.DialContext, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} // what is tested is behind TLS
+	// what is tested is behind TLS
+	return &http.Client{Transport: &http.Transport{DialContext: dialer.DialContext, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
 }
 
 // send is one request; its body is read.
@@ -115,7 +116,9 @@ func TestStrangersUseUpNothingOfATenant(t *testing.T) {
 				t.Fatalf("%v %s", r.Header, text)
 			}
 		}
-		if r, text := send(t, stranger, "POST", a.cfg.PublicURL+"/ocsp"+at, strings.NewReader("garbage")); r.StatusCode != 200 || text[4] != ocsp.MalformedRequest {
+		if r, text := send(
+			t, stranger, "POST", a.cfg.PublicURL+"/ocsp"+at, strings.NewReader("garbage"),
+		); r.StatusCode != 200 || text[4] != ocsp.MalformedRequest {
 			t.Fatalf("garbage: %d %x", r.StatusCode, text)
 		}
 	}
@@ -123,7 +126,10 @@ func TestStrangersUseUpNothingOfATenant(t *testing.T) {
 		t.Error("one address asked for 400 ACME directories at once")
 	}
 	for range 60 {
-		r, text := send(t, stranger, "POST", a.cfg.BaseURL+"/graphql", strings.NewReader(`{"query": "{ serviceInfo { version } }"}`), "Content-Type", "application/json")
+		r, text := send(
+			t, stranger, "POST", a.cfg.BaseURL+"/graphql", strings.NewReader(`{"query": "{ serviceInfo { version } }"}`), "Content-Type",
+			"application/json",
+		)
 		if refused = r.StatusCode; refused == 429 && !strings.Contains(string(text), "TOO_MANY_REQUESTS") {
 			t.Fatalf("%s", text)
 		}
@@ -144,7 +150,10 @@ func TestStrangersUseUpNothingOfATenant(t *testing.T) {
 	query := `{"query": "{ partition(id: \"` + m.Partition.ID + `\") { id } }"}`
 	for name, c := range map[string]*http.Client{"elsewhere": honest, "at the stranger's address": stranger} {
 		for range 40 {
-			r, text := send(t, c, "POST", a.cfg.BaseURL+"/graphql", strings.NewReader(query), "Content-Type", "application/json", "Authorization", "Bearer "+m.GraphQL.Token)
+			r, text := send(
+				t, c, "POST", a.cfg.BaseURL+"/graphql", strings.NewReader(query), "Content-Type", "application/json", "Authorization",
+				"Bearer "+m.GraphQL.Token,
+			)
 			if r.StatusCode != 200 || !strings.Contains(string(text), m.Partition.ID) {
 				t.Fatalf("the tenant's token %s: %d %s", name, r.StatusCode, text)
 			}
@@ -161,7 +170,10 @@ func TestStrangersUseUpNothingOfATenant(t *testing.T) {
 	// The partition's own limit holds for its own: 100 in ten seconds.
 	ahead.Store(int64(2 * time.Minute))
 	for n := 0; ; n++ {
-		r, text := send(t, honest, "POST", a.cfg.BaseURL+"/graphql", strings.NewReader(query), "Content-Type", "application/json", "Authorization", "Bearer "+m.GraphQL.Token)
+		r, text := send(
+			t, honest, "POST", a.cfg.BaseURL+"/graphql", strings.NewReader(query), "Content-Type", "application/json", "Authorization",
+			"Bearer "+m.GraphQL.Token,
+		)
 		if r.StatusCode == 200 && n < 1000 {
 			continue
 		}
@@ -173,7 +185,10 @@ func TestStrangersUseUpNothingOfATenant(t *testing.T) {
 	// Wrong credentials are counted by address too.
 	guesser := clientAt("127.0.0.3")
 	for n := range 300 {
-		r, _ := send(t, guesser, "POST", a.cfg.BaseURL+"/graphql", strings.NewReader(query), "Content-Type", "application/json", "Authorization", "Bearer pka_wrong")
+		r, _ := send(
+			t, guesser, "POST", a.cfg.BaseURL+"/graphql", strings.NewReader(query), "Content-Type", "application/json", "Authorization",
+			"Bearer pka_wrong",
+		)
 		if refused = r.StatusCode; refused == 429 {
 			break
 		}
@@ -194,7 +209,9 @@ func TestVisitors(t *testing.T) {
 	if v.at(netip.MustParseAddr("2001:db8::1")) != v.at(netip.MustParseAddr("2001:db8::ffff:2")) {
 		t.Error("two addresses of a /64 count as two")
 	}
-	if v.at(netip.MustParseAddr("2001:db8:0:1::1")) == v.at(netip.MustParseAddr("2001:db8::1")) || v.at(netip.MustParseAddr("192.0.2.1")) == v.at(netip.MustParseAddr("192.0.2.2")) {
+	if v.at(
+		netip.MustParseAddr("2001:db8:0:1::1"),
+	) == v.at(netip.MustParseAddr("2001:db8::1")) || v.at(netip.MustParseAddr("192.0.2.1")) == v.at(netip.MustParseAddr("192.0.2.2")) {
 		t.Error("two networks count as one")
 	}
 	one := v.at(netip.MustParseAddr("192.0.2.1"))
@@ -230,7 +247,9 @@ func TestVisitors(t *testing.T) {
 func TestConnectionsOfANetwork(t *testing.T) {
 	inner := &scriptedListener{}
 	for n := range connectionsPerAddress + 20 {
-		inner.peers = append(inner.peers, netip.AddrPortFrom(netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 14: byte(n >> 8), 15: byte(n)}), 1))
+		inner.peers = append(
+			inner.peers, netip.AddrPortFrom(netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 14: byte(n >> 8), 15: byte(n)}), 1),
+		)
 	}
 	d := &doorman{Listener: inner, visitors: newVisitors(1000), open: map[netip.Addr]int{}}
 	var open []net.Conn
@@ -326,7 +345,13 @@ func TestOCSPAnswersAreKeptByWhatIsAsked(t *testing.T) {
 	c := b.issue("padded.example.com")
 	ask := func(request []byte) *http.Response {
 		t.Helper()
-		r, text := send(t, http.DefaultClient, "GET", b.cas.URLs.PublicURL+"/ocsp/"+b.ca.PartitionID+"/"+b.ca.Identifier+"/"+url.PathEscape(base64.StdEncoding.EncodeToString(request)), nil)
+		r, text := send(
+			t, http.DefaultClient, "GET",
+			b.cas.URLs.PublicURL+"/ocsp/"+b.ca.PartitionID+"/"+b.ca.Identifier+"/"+url.PathEscape(
+				base64.StdEncoding.EncodeToString(request),
+			),
+			nil,
+		)
 		if r.StatusCode != 200 || len(text) < 100 {
 			t.Fatalf("%d %x", r.StatusCode, text)
 		}
@@ -422,7 +447,9 @@ func TestTrustedProxies(t *testing.T) {
 func signInAddress(t *testing.T, a *App) string {
 	t.Helper()
 	var found []string
-	if err := a.store.DB(t.Context()).Raw("SELECT ip_address FROM audit_events WHERE action = 'user.sign-in' ORDER BY sequence DESC LIMIT 1").Scan(&found).Error; err != nil || len(found) == 0 {
+	if err := a.store.DB(t.Context()).Raw(
+		"SELECT ip_address FROM audit_events WHERE action = 'user.sign-in' ORDER BY sequence DESC LIMIT 1",
+	).Scan(&found).Error; err != nil || len(found) == 0 {
 		t.Fatalf("%v %v", found, err)
 	}
 	return found[0]
@@ -437,7 +464,10 @@ func TestAddressBehindALoadBalancer(t *testing.T) {
 	})
 	sign := func(from, forwarded string) string {
 		t.Helper()
-		send(t, clientAt(from), "POST", a.cfg.BaseURL+"/graphql", strings.NewReader(wrongPassword), "Content-Type", "application/json", "X-Forwarded-For", forwarded)
+		send(
+			t, clientAt(from), "POST", a.cfg.BaseURL+"/graphql", strings.NewReader(wrongPassword), "Content-Type", "application/json",
+			"X-Forwarded-For", forwarded,
+		)
 		return signInAddress(t, a)
 	}
 	if got := sign("127.0.0.2", "6.6.6.6, 203.0.113.50"); got != "203.0.113.50" {
@@ -481,7 +511,9 @@ func TestAddressBehindALoadBalancer(t *testing.T) {
 func (a *App) addressOf(t *testing.T, connection net.Conn) string {
 	t.Helper()
 	before := a.knownAddresses()
-	if _, err := io.WriteString(connection, "GET /cagw/v1/ HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 9.9.9.9\r\nConnection: close\r\n\r\n"); err != nil {
+	if _, err := io.WriteString(
+		connection, "GET /cagw/v1/ HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 9.9.9.9\r\nConnection: close\r\n\r\n",
+	); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := io.ReadAll(connection); err != nil {
@@ -507,8 +539,10 @@ func (a *App) knownAddresses() map[string]bool {
 // TestAddressesOfTheServer: an address is written as browsers write an origin, or refused at the start.
 func TestAddressesOfTheServer(t *testing.T) {
 	for given, want := range map[string]string{
-		"https://pki.example.com": "https://pki.example.com", "https://pki.example.com:443/": "https://pki.example.com", "HTTPS://PKI.Example.com": "https://pki.example.com",
-		"https://pki.example.com:08443": "https://pki.example.com:8443", "https://[2001:DB8::0:1]:443": "https://[2001:db8::1]", "https://bücher.example": "https://xn--bcher-kva.example",
+		"https://pki.example.com": "https://pki.example.com", "https://pki.example.com:443/": "https://pki.example.com",
+		"HTTPS://PKI.Example.com":       "https://pki.example.com",
+		"https://pki.example.com:08443": "https://pki.example.com:8443", "https://[2001:DB8::0:1]:443": "https://[2001:db8::1]",
+		"https://bücher.example": "https://xn--bcher-kva.example",
 	} {
 		c := &Config{BaseURL: given, MTLSURL: given}
 		if err := c.canonicalURLs(); err != nil || c.BaseURL != want || c.MTLSURL != want {
@@ -516,8 +550,10 @@ func TestAddressesOfTheServer(t *testing.T) {
 		}
 	}
 	for given, why := range map[string]string{
-		"http://pki.example.com": "must begin with https", "https://pki.example.com/pki": "path", "https://u:p@pki.example.com": "user name", "https://pki.example.com?x": "query", "https://pki.example.com/#x": "fragment",
-		"pki.example.com": "not an address", "https://": "not an address", "https://pki.example.com:70000": "not a port", "https://pki example": "not an address", "https://pki.example.com:": "colon",
+		"http://pki.example.com": "must begin with https", "https://pki.example.com/pki": "path",
+		"https://u:p@pki.example.com": "user name", "https://pki.example.com?x": "query", "https://pki.example.com/#x": "fragment",
+		"pki.example.com": "not an address", "https://": "not an address", "https://pki.example.com:70000": "not a port",
+		"https://pki example": "not an address", "https://pki.example.com:": "colon",
 	} {
 		c := &Config{BaseURL: given}
 		if err := c.canonicalURLs(); err == nil || !strings.Contains(err.Error(), "--base-url") || !strings.Contains(err.Error(), why) {
@@ -538,9 +574,13 @@ func TestAddressesOfTheServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for origin, want := range map[string]string{"https://pki.example.com": "The session has ended", "https://evil.example.com": "own page", "http://127.0.0.1:8443": "own page"} {
+	for origin, want := range map[string]string{
+		"https://pki.example.com": "The session has ended", "https://evil.example.com": "own page", "http://127.0.0.1:8443": "own page",
+	} {
 		r := httptest.NewRequest("POST", "https://127.0.0.1:8443/graphql", strings.NewReader(`{"query": "{ viewer { operator } }"}`))
-		r.Header = http.Header{"Origin": {origin}, "Cookie": {sessionCookie + "=x"}, "X-Requested-With": {"pkiaas"}, "Content-Type": {"application/json"}}
+		r.Header = http.Header{
+			"Origin": {origin}, "Cookie": {sessionCookie + "=x"}, "X-Requested-With": {"pkiaas"}, "Content-Type": {"application/json"},
+		}
 		w := httptest.NewRecorder()
 		handlers["tls"].ServeHTTP(w, r)
 		if own := strings.Contains(w.Body.String(), "own page"); own != (want == "own page") {

@@ -94,7 +94,9 @@ func (a *App) writeManifest(m *Manifest) error {
 	}
 	for n := range m.ACME {
 		c := &m.ACME[n]
-		c.DirectoryURL = acme.DirectoryURL(a.cfg.BaseURL, &protocolconfig.Configuration{PartitionID: m.Partition.ID, Identifier: c.ConfigID})
+		c.DirectoryURL = acme.DirectoryURL(
+			a.cfg.BaseURL, &protocolconfig.Configuration{PartitionID: m.Partition.ID, Identifier: c.ConfigID},
+		)
 	}
 	if m.CAGW != nil {
 		m.CAGW.URL = a.cas.URLs.GatewayAPI()

@@ -24,64 +24,203 @@ const everyone = "OW CA CE AU PO PA"
 // something that is not there or not acceptable where that is possible, so that being allowed changes nothing: what
 // counts is whether the answer is FORBIDDEN or, in a foreign partition, that nothing is to be found.
 var matrix = []struct{ operation, query, who string }{
-	{"Mutation.assignSubscription", `mutation { assignSubscription(input: {subscriptionId: "$SUBSCRIPTION", region: US, acceptTerms: false}) { partition { id } } }`, "OW"},
-	{"Mutation.inviteUser", `mutation { inviteUser(input: {partitionId: "$P", email: "nonsense", firstName: "a", lastName: "b"}) { ... on MemberPayload { member { user { id } } } } }`, "OW"},
-	{"Mutation.resendInvitation", `mutation { resendInvitation(input: {partitionId: "$P", userId: "$MEMBER"}) { member { user { id } } } }`, "OW"},
-	{"Mutation.grantRole", `mutation { grantRole(input: {partitionId: "$P", userId: "$MEMBER", role: OWNERS}) { ... on MemberPayload { member { roles } } } }`, "OW"},
-	{"Mutation.revokeRole", `mutation { revokeRole(input: {partitionId: "$P", userId: "$MEMBER", role: CA_AUDITORS}) { ... on MemberPayload { member { roles } } } }`, "OW"},
-	{"Mutation.removeMember", `mutation { removeMember(input: {partitionId: "$P", userId: "$MEMBER"}) { ... on MemberPayload { member { roles } } } }`, "OW"},
-	{"Mutation.createApiToken", `mutation { createApiToken(input: {partitionId: "$P", name: "x", role: OWNERS, expiresAt: "2020-01-01T00:00:00Z"}) { token } }`, "OW CA"},
+	{
+		"Mutation.assignSubscription",
+		`mutation { assignSubscription(input: {subscriptionId: "$SUBSCRIPTION", region: US, acceptTerms: false}) { partition { id } } }`,
+		"OW",
+	},
+	{
+		"Mutation.inviteUser",
+		`mutation { inviteUser(input: {partitionId: "$P", email: "nonsense", firstName: "a", lastName: "b"}) { ... on MemberPayload { member
+			{ user { id } } } } }`,
+		"OW",
+	},
+	{
+		"Mutation.resendInvitation",
+		`mutation { resendInvitation(input: {partitionId: "$P", userId: "$MEMBER"}) { member { user { id } } } }`, "OW",
+	},
+	{
+		"Mutation.grantRole",
+		`mutation { grantRole(input: {partitionId: "$P", userId: "$MEMBER", role: OWNERS}) { ... on MemberPayload { member { roles } } } }`,
+		"OW",
+	},
+	{
+		"Mutation.revokeRole",
+		`mutation { revokeRole(input: {partitionId: "$P", userId: "$MEMBER", role: CA_AUDITORS}) { ... on MemberPayload { member { roles } }
+			} }`,
+		"OW",
+	},
+	{
+		"Mutation.removeMember",
+		`mutation { removeMember(input: {partitionId: "$P", userId: "$MEMBER"}) { ... on MemberPayload { member { roles } } } }`, "OW",
+	},
+	{
+		"Mutation.createApiToken",
+		`mutation { createApiToken(input: {partitionId: "$P", name: "x", role: OWNERS, expiresAt: "2020-01-01T00:00:00Z"}) { token } }`,
+		"OW CA",
+	},
 	{"Mutation.revokeApiToken", `mutation { revokeApiToken(input: {id: "$TOKEN"}) { apiToken { id } } }`, "OW CA"},
-	{"Mutation.createCagwCredential", `mutation { createCagwCredential(input: {partitionId: "$P", identifier: "!", friendlyName: "x", roles: []}) { password } }`, "OW CA"},
+	{
+		"Mutation.createCagwCredential",
+		`mutation { createCagwCredential(input: {partitionId: "$P", identifier: "!", friendlyName: "x", roles: []}) { password } }`,
+		"OW CA",
+	},
 	{"Mutation.renewCagwCredential", `mutation { renewCagwCredential(input: {id: "$ENDED"}) { password } }`, "OW CA"},
-	{"Mutation.setCagwCredentialRoles", `mutation { setCagwCredentialRoles(input: {id: "$ENDED", roles: []}) { credential { id } } }`, "OW CA"},
+	{
+		"Mutation.setCagwCredentialRoles", `mutation { setCagwCredentialRoles(input: {id: "$ENDED", roles: []}) { credential { id } } }`,
+		"OW CA",
+	},
 	{"Mutation.deleteCagwCredential", `mutation { deleteCagwCredential(input: {id: "$ENDED"}) { credential { id } } }`, "OW CA"},
 	{"Partition.cagwCredentials", `{ partition(id: "$P") { cagwCredentials { nodes { id roles { ca { id } role } } } } }`, "OW CA"},
-	{"Mutation.createCertificationAuthority", `mutation { createCertificationAuthority(input: {partitionId: "$P", type: ROOT, identifier: "!", friendlyName: "x", signingAlgorithm: "x", subject: "x"}) { ... on CertificationAuthorityPayload { certificationAuthority { id } } } }`, "OW CA"},
-	{"Mutation.deleteCertificationAuthority", `mutation { deleteCertificationAuthority(input: {caId: "$CA", confirmIdentifier: "wrong"}) { ... on CertificationAuthorityPayload { certificationAuthority { id } } } }`, "OW CA"},
-	{"Mutation.moveCertificationAuthorityKey", `mutation { moveCertificationAuthorityKey(input: {caId: "$CA", keyStore: "no-such"}) { ... on CertificationAuthorityPayload { certificationAuthority { id } } } }`, "OW CA"},
-	{"Mutation.restoreCertificationAuthority", `mutation { restoreCertificationAuthority(input: {caId: "$CA"}) { certificationAuthority { id } } }`, "OW CA"},
-	{"Mutation.importExternalRoot", `mutation { importExternalRoot(input: {partitionId: "$P", identifier: "x1", friendlyName: "x", certificate: "junk"}) { ... on CertificationAuthorityPayload { certificationAuthority { id } } } }`, "OW CA"},
-	{"Mutation.importCaCertificate", `mutation { importCaCertificate(input: {caId: "$CA", certificate: "junk"}) { certificationAuthority { id } } }`, "OW CA"},
-	{"Mutation.renewCertificationAuthority", `mutation { renewCertificationAuthority(input: {caId: "$CA", newKey: false, expiresAt: "2020-01-01T00:00:00Z"}) { ... on CertificationAuthorityPayload { certificationAuthority { id } } } }`, "OW CA"},
-	{"Mutation.disableCertificationAuthority", `mutation { disableCertificationAuthority(input: {caId: "$DISABLED"}) { certificationAuthority { id } } }`, "OW CA"},
-	{"Mutation.enableCertificationAuthority", `mutation { enableCertificationAuthority(input: {caId: "$CA"}) { certificationAuthority { id } } }`, "OW CA"},
-	{"Mutation.selectProfiles", `mutation { selectProfiles(input: {caId: "$CA", profileIds: ["no-such"]}) { certificationAuthority { id } } }`, "OW CA"},
-	{"Mutation.unselectProfiles", `mutation { unselectProfiles(input: {caId: "$CA", profileIds: ["no-such"]}) { certificationAuthority { id } } }`, "OW CA"},
+	{
+		"Mutation.createCertificationAuthority",
+		`mutation { createCertificationAuthority(input: {partitionId: "$P", type: ROOT, identifier: "!", friendlyName: "x",
+			signingAlgorithm: "x", subject: "x"}) { ... on CertificationAuthorityPayload { certificationAuthority { id } } } }`,
+		"OW CA",
+	},
+	{
+		"Mutation.deleteCertificationAuthority",
+		`mutation { deleteCertificationAuthority(input: {caId: "$CA", confirmIdentifier: "wrong"}) { ... on CertificationAuthorityPayload {
+			certificationAuthority { id } } } }`,
+		"OW CA",
+	},
+	{
+		"Mutation.moveCertificationAuthorityKey",
+		`mutation { moveCertificationAuthorityKey(input: {caId: "$CA", keyStore: "no-such"}) { ... on CertificationAuthorityPayload {
+			certificationAuthority { id } } } }`,
+		"OW CA",
+	},
+	{
+		"Mutation.restoreCertificationAuthority",
+		`mutation { restoreCertificationAuthority(input: {caId: "$CA"}) { certificationAuthority { id } } }`, "OW CA",
+	},
+	{
+		"Mutation.importExternalRoot",
+		`mutation { importExternalRoot(input: {partitionId: "$P", identifier: "x1", friendlyName: "x", certificate: "junk"}) { ... on
+			CertificationAuthorityPayload { certificationAuthority { id } } } }`,
+		"OW CA",
+	},
+	{
+		"Mutation.importCaCertificate",
+		`mutation { importCaCertificate(input: {caId: "$CA", certificate: "junk"}) { certificationAuthority { id } } }`, "OW CA",
+	},
+	{
+		"Mutation.renewCertificationAuthority",
+		`mutation { renewCertificationAuthority(input: {caId: "$CA", newKey: false, expiresAt: "2020-01-01T00:00:00Z"}) { ... on
+			CertificationAuthorityPayload { certificationAuthority { id } } } }`,
+		"OW CA",
+	},
+	{
+		"Mutation.disableCertificationAuthority",
+		`mutation { disableCertificationAuthority(input: {caId: "$DISABLED"}) { certificationAuthority { id } } }`, "OW CA",
+	},
+	{
+		"Mutation.enableCertificationAuthority",
+		`mutation { enableCertificationAuthority(input: {caId: "$CA"}) { certificationAuthority { id } } }`, "OW CA",
+	},
+	{
+		"Mutation.selectProfiles",
+		`mutation { selectProfiles(input: {caId: "$CA", profileIds: ["no-such"]}) { certificationAuthority { id } } }`, "OW CA",
+	},
+	{
+		"Mutation.unselectProfiles",
+		`mutation { unselectProfiles(input: {caId: "$CA", profileIds: ["no-such"]}) { certificationAuthority { id } } }`, "OW CA",
+	},
 	{"Mutation.publishCrl", `mutation { publishCrl(input: {caId: "$CA"}) { certificationAuthority { id } } }`, "OW CA"},
-	{"Mutation.updateCrlSettings", `mutation { updateCrlSettings(input: {caId: "$CA", delta: false, shards: 1}) { certificationAuthority { id } } }`, "OW CA"},
+	{
+		"Mutation.updateCrlSettings",
+		`mutation { updateCrlSettings(input: {caId: "$CA", delta: false, shards: 1}) { certificationAuthority { id } } }`, "OW CA",
+	},
 	{"Mutation.acceptHeldCrl", `mutation { acceptHeldCrl(input: {caId: "$CA", reason: ""}) { certificationAuthority { id } } }`, "OW CA"},
-	{"Mutation.issueCertificate", `mutation { issueCertificate(input: {caId: "$CA", profileId: "x", csr: "junk"}) { ... on IssueCertificatePayload { certificate { id } } } }`, "OW CE"},
-	{"Mutation.issuePkcs12", `mutation { issuePkcs12(input: {caId: "$CA", profileId: "x", password: "short", subject: "CN=x"}) { certificate { id } } }`, "OW CE"},
+	{
+		"Mutation.issueCertificate",
+		`mutation { issueCertificate(input: {caId: "$CA", profileId: "x", csr: "junk"}) { ... on IssueCertificatePayload { certificate { id
+			} } } }`,
+		"OW CE",
+	},
+	{
+		"Mutation.issuePkcs12",
+		`mutation { issuePkcs12(input: {caId: "$CA", profileId: "x", password: "short", subject: "CN=x"}) { certificate { id } } }`,
+		"OW CE",
+	},
 	{"Mutation.revokeCertificate", `mutation { revokeCertificate(input: {certificateId: "$REVOKED"}) { certificate { id } } }`, "OW CE"},
 	{"Mutation.suspendCertificate", `mutation { suspendCertificate(input: {certificateId: "$REVOKED"}) { certificate { id } } }`, "OW CE"},
-	{"Mutation.unsuspendCertificate", `mutation { unsuspendCertificate(input: {certificateId: "$REVOKED"}) { certificate { id } } }`, "OW CE"},
+	{
+		"Mutation.unsuspendCertificate", `mutation { unsuspendCertificate(input: {certificateId: "$REVOKED"}) { certificate { id } } }`,
+		"OW CE",
+	},
 	{"Mutation.activateEndEntity", `mutation { activateEndEntity(input: {id: "$ENTITY"}) { endEntity { id } } }`, "OW CA"},
 	{"Mutation.deactivateEndEntity", `mutation { deactivateEndEntity(input: {id: "$DECOMMISSIONED"}) { endEntity { id } } }`, "OW CA"},
 	{"Mutation.decommissionEndEntity", `mutation { decommissionEndEntity(input: {id: "$DECOMMISSIONED"}) { endEntity { id } } }`, "OW CA"},
 
-	{"Mutation.cloneProfile", `mutation { cloneProfile(input: {partitionId: "$P", sourceId: "privatessl-tls-server", id: "X", name: "x"}) { profile { id } } }`, "OW CA"},
-	{"Mutation.updateProfile", `mutation { updateProfile(input: {partitionId: "$P", id: "privatessl-tls-server", version: 0, json: "{}"}) { profile { id } } }`, "OW CA"},
-	{"Mutation.retireProfile", `mutation { retireProfile(input: {partitionId: "$P", id: "privatessl-tls-server", version: 0}) { profile { id } } }`, "OW CA"},
-	{"Mutation.deleteProfile", `mutation { deleteProfile(input: {partitionId: "$P", id: "privatessl-tls-server", version: 0}) { id } }`, "OW CA"},
+	{
+		"Mutation.cloneProfile",
+		`mutation { cloneProfile(input: {partitionId: "$P", sourceId: "privatessl-tls-server", id: "X", name: "x"}) { profile { id } } }`,
+		"OW CA",
+	},
+	{
+		"Mutation.updateProfile",
+		`mutation { updateProfile(input: {partitionId: "$P", id: "privatessl-tls-server", version: 0, json: "{}"}) { profile { id } } }`,
+		"OW CA",
+	},
+	{
+		"Mutation.retireProfile",
+		`mutation { retireProfile(input: {partitionId: "$P", id: "privatessl-tls-server", version: 0}) { profile { id } } }`, "OW CA",
+	},
+	{
+		"Mutation.deleteProfile", `mutation { deleteProfile(input: {partitionId: "$P", id: "privatessl-tls-server", version: 0}) { id } }`,
+		"OW CA",
+	},
 	{"Query.validateProfile", `{ validateProfile(partitionId: "$P", json: "{}") { path message line } }`, everyone},
 	{"Query.whatIf", `{ whatIf(input: {caId: "$CA", profileId: "x", csr: "junk"}) { issued refusal { code } } }`, "OW CE"},
-	{"Mutation.replayProfile", `mutation { replayProfile(input: {partitionId: "$P", days: 1, json: "{\"id\": \"web\", \"name\": \"Web\", \"group\": \"privatessl\", \"kind\": \"SUBSCRIBER\", \"allowedCATypes\": [\"ISSUING\"], \"validity_period\": \"P1Y\", \"usages\": [\"2.5.29.15.0\"]}"}) { replay { requests } } }`, "OW CA"},
+	{
+		"Mutation.replayProfile",
+		`mutation { replayProfile(input: {partitionId: "$P", days: 1, json:
+			"{\"id\": \"web\", \"name\": \"Web\", \"group\": \"privatessl\", \"kind\": \"SUBSCRIBER\", \"allowedCATypes\": [\"ISSUING\"], \"validity_period\": \"P1Y\", \"usages\": [\"2.5.29.15.0\"]}"}) { replay { requests } } }`,
+		"OW CA",
+	},
 	{"Partition.retiredProfiles", `{ partition(id: "$P") { retiredProfiles { nodes { id } } } }`, everyone},
-	{"Certificate.story", `{ certificate(id: "$REVOKED") { profile { id versions { nodes { version } } } story { protocol decisions { rule } events { sequence } } } }`, everyone},
-	{"Mutation.updateNotificationSettings", `mutation { updateNotificationSettings(input: {partitionId: "$P", days: [0], recipients: []}) { settings { days } } }`, "OW CA"},
+	{
+		"Certificate.story",
+		`{ certificate(id: "$REVOKED") { profile { id versions { nodes { version } } } story { protocol decisions { rule } events { sequence
+			} } } }`,
+		everyone,
+	},
+	{
+		"Mutation.updateNotificationSettings",
+		`mutation { updateNotificationSettings(input: {partitionId: "$P", days: [0], recipients: []}) { settings { days } } }`, "OW CA",
+	},
 	{"Mutation.createWebhook", `mutation { createWebhook(input: {partitionId: "$P", name: "test", url: "ftp://x"}) { secret } }`, "OW CA"},
 	{"Mutation.testWebhook", `mutation { testWebhook(input: {id: "$HOOK"}) { webhook { id } } }`, "OW CA"},
 	{"Mutation.deleteWebhook", `mutation { deleteWebhook(input: {id: "$HOOK", confirmName: "wrong"}) { webhook { id } } }`, "OW CA"},
-	{"Partition.notificationSettings", `{ partition(id: "$P") { notificationSettings { days recipients webhooks { id deliveries { nodes { id } } } } } }`, "OW CA CE AU"},
-	{"Partition.reports", `{ partition(id: "$P") { reports { activity { issued } months: activity(interval: MONTH) { issued } breakdown(by: CA) { label } cryptography { uses { keyType } concerns { id } } expiries { start } } } }`, everyone},
-	{"Mutation.prepareBulkRevocation", `mutation { prepareBulkRevocation(input: {partitionId: "$P", selection: {uploadId: "none"}}) { operation { id } } }`, "OW CE"},
-	{"Mutation.prepareBulkIssuance", `mutation { prepareBulkIssuance(input: {partitionId: "$P", caId: "$CA", uploadId: "none"}) { operation { id } } }`, "OW CE"},
+	{
+		"Partition.notificationSettings",
+		`{ partition(id: "$P") { notificationSettings { days recipients webhooks { id deliveries { nodes { id } } } } } }`, "OW CA CE AU",
+	},
+	{
+		"Partition.reports",
+		`{ partition(id: "$P") { reports { activity { issued } months: activity(interval: MONTH) { issued } breakdown(by: CA) { label }
+			cryptography { uses { keyType } concerns { id } } expiries { start } } } }`,
+		everyone,
+	},
+	{
+		"Mutation.prepareBulkRevocation",
+		`mutation { prepareBulkRevocation(input: {partitionId: "$P", selection: {uploadId: "none"}}) { operation { id } } }`, "OW CE",
+	},
+	{
+		"Mutation.prepareBulkIssuance",
+		`mutation { prepareBulkIssuance(input: {partitionId: "$P", caId: "$CA", uploadId: "none"}) { operation { id } } }`, "OW CE",
+	},
 	{"Mutation.startBulk", `mutation { startBulk(input: {id: "$BULK"}) { ... on BulkOperationPayload { operation { id } } } }`, "OW CE"},
 	{"Mutation.cancelBulk", `mutation { cancelBulk(input: {id: "$BULK"}) { operation { id } } }`, "OW CE"},
 	{"Query.bulkOperation", `{ bulkOperation(id: "$BULK") { id findings { count } } }`, everyone},
 	{"Partition.bulkOperations", `{ partition(id: "$P") { bulkOperations(first: 1) { nodes { id } } } }`, everyone},
-	{"Mutation.setApprovalRules", `mutation { setApprovalRules(input: {partitionId: "$P", rules: [{operation: CA_DELETE, needed: 0}]}) { ... on ApprovalRulesPayload { rules { needed } } } }`, "OW"},
+	{
+		"Mutation.setApprovalRules",
+		`mutation { setApprovalRules(input: {partitionId: "$P", rules: [{operation: CA_DELETE, needed: 0}]}) { ... on ApprovalRulesPayload {
+			rules { needed } } } }`,
+		"OW",
+	},
 	{"Mutation.approve", `mutation { approve(input: {id: "$APPROVAL", comment: " "}) { approval { id } } }`, "OW CE"},
 	{"Mutation.reject", `mutation { reject(input: {id: "$APPROVAL"}) { approval { id } } }`, "OW CE"},
 	{"Mutation.withdrawApproval", `mutation { withdrawApproval(input: {id: "$APPROVAL"}) { approval { id } } }`, "OW CA CE AU"},
@@ -90,27 +229,90 @@ var matrix = []struct{ operation, query, who string }{
 	{"Partition.approvalsWaiting", `{ partition(id: "$P") { approvalsWaiting } }`, "OW CA CE AU"},
 	{"Partition.approvalRules", `{ partition(id: "$P") { approvalRules { operation profileIds } } }`, "OW CA CE AU"},
 
-	{"Mutation.createProtocolConfiguration", `mutation { createProtocolConfiguration(input: {partitionId: "$P", identifier: "!", type: ACME, offerings: [{caId: "$CA", profileId: "x"}]}) { protocolConfiguration { id } } }`, "OW CA PO"},
-	{"Mutation.updateProtocolConfiguration", `mutation { updateProtocolConfiguration(input: {id: "$CONFIGURATION"}) { protocolConfiguration { id } } }`, "OW CA PO"},
-	{"Mutation.addProtocolOffering", `mutation { addProtocolOffering(input: {configurationId: "$CONFIGURATION", offering: {caId: "$CA", profileId: "x"}}) { protocolConfiguration { id } } }`, "OW CA PO"},
-	{"Mutation.updateProtocolOffering", `mutation { updateProtocolOffering(input: {id: "$OFFERING", maxValidityHours: -1}) { protocolConfiguration { id } } }`, "OW CA PO"},
-	{"Mutation.removeProtocolOffering", `mutation { removeProtocolOffering(input: {id: "$OFFERING"}) { protocolConfiguration { id } } }`, "OW CA PO"},
-	{"Mutation.enableProtocolConfiguration", `mutation { enableProtocolConfiguration(input: {id: "$CONFIGURATION"}) { protocolConfiguration { id } } }`, "OW CA PO"},
-	{"Mutation.disableProtocolConfiguration", `mutation { disableProtocolConfiguration(input: {id: "$OFF"}) { protocolConfiguration { id } } }`, "OW CA PO"},
-	{"Mutation.deleteProtocolConfiguration", `mutation { deleteProtocolConfiguration(input: {id: "$CONFIGURATION", confirmIdentifier: "wrong"}) { protocolConfiguration { id } } }`, "OW CA PO"},
-	{"Query.protocolConfiguration", `{ protocolConfiguration(id: "$CONFIGURATION") { id problem offerings { name maxValidityHours problem ca { id } profile { id } } endEntities { nodes { id } } events { nodes { sequence } } certificates { nodes { id protocolConfiguration { id } } } } }`, everyone},
-	{"Query.protocolConfiguration (ACME)", `{ protocolConfiguration(id: "$CONFIGURATION") { acme { directoryUrl settings { challenges } externalKeys { nodes { id } } accounts { nodes { id key { id } } } orders { nodes { id account { id } certificate { id } } } } } }`, everyone},
-	{"Mutation.updateAcmeSettings", `mutation { updateAcmeSettings(input: {configurationId: "$CONFIGURATION", orderHours: -1}) { protocolConfiguration { id } } }`, "OW CA PO"},
-	{"Mutation.createAcmeKey", `mutation { createAcmeKey(input: {configurationId: "$CONFIGURATION", friendlyName: "!"}) { key { id } hmacKey } }`, "OW CA PO"},
+	{
+		"Mutation.createProtocolConfiguration",
+		`mutation { createProtocolConfiguration(input: {partitionId: "$P", identifier: "!", type: ACME, offerings: [{caId: "$CA", profileId:
+			"x"}]}) { protocolConfiguration { id } } }`,
+		"OW CA PO",
+	},
+	{
+		"Mutation.updateProtocolConfiguration",
+		`mutation { updateProtocolConfiguration(input: {id: "$CONFIGURATION"}) { protocolConfiguration { id } } }`, "OW CA PO",
+	},
+	{
+		"Mutation.addProtocolOffering",
+		`mutation { addProtocolOffering(input: {configurationId: "$CONFIGURATION", offering: {caId: "$CA", profileId: "x"}}) {
+			protocolConfiguration { id } } }`,
+		"OW CA PO",
+	},
+	{
+		"Mutation.updateProtocolOffering",
+		`mutation { updateProtocolOffering(input: {id: "$OFFERING", maxValidityHours: -1}) { protocolConfiguration { id } } }`, "OW CA PO",
+	},
+	{
+		"Mutation.removeProtocolOffering",
+		`mutation { removeProtocolOffering(input: {id: "$OFFERING"}) { protocolConfiguration { id } } }`, "OW CA PO",
+	},
+	{
+		"Mutation.enableProtocolConfiguration",
+		`mutation { enableProtocolConfiguration(input: {id: "$CONFIGURATION"}) { protocolConfiguration { id } } }`, "OW CA PO",
+	},
+	{
+		"Mutation.disableProtocolConfiguration",
+		`mutation { disableProtocolConfiguration(input: {id: "$OFF"}) { protocolConfiguration { id } } }`, "OW CA PO",
+	},
+	{
+		"Mutation.deleteProtocolConfiguration",
+		`mutation { deleteProtocolConfiguration(input: {id: "$CONFIGURATION", confirmIdentifier: "wrong"}) { protocolConfiguration { id } }
+			}`,
+		"OW CA PO",
+	},
+	{
+		"Query.protocolConfiguration",
+		`{ protocolConfiguration(id: "$CONFIGURATION") { id problem offerings { name maxValidityHours problem ca { id } profile { id } }
+			endEntities { nodes { id } } events { nodes { sequence } } certificates { nodes { id protocolConfiguration { id } } } } }`,
+		everyone,
+	},
+	{
+		"Query.protocolConfiguration (ACME)",
+		`{ protocolConfiguration(id: "$CONFIGURATION") { acme { directoryUrl settings { challenges } externalKeys { nodes { id } } accounts
+			{ nodes { id key { id } } } orders { nodes { id account { id } certificate { id } } } } } }`,
+		everyone,
+	},
+	{
+		"Mutation.updateAcmeSettings",
+		`mutation { updateAcmeSettings(input: {configurationId: "$CONFIGURATION", orderHours: -1}) { protocolConfiguration { id } } }`,
+		"OW CA PO",
+	},
+	{
+		"Mutation.createAcmeKey",
+		`mutation { createAcmeKey(input: {configurationId: "$CONFIGURATION", friendlyName: "!"}) { key { id } hmacKey } }`, "OW CA PO",
+	},
 	{"Mutation.revokeAcmeKey", `mutation { revokeAcmeKey(input: {id: "$EAB"}) { key { id } } }`, "OW CA PO"},
-	{"Mutation.createRenewalCampaign", `mutation { createRenewalCampaign(input: {partitionId: "$P", name: "x", selection: {}, beginsAt: "2020-01-01T00:00:00Z", endsAt: "2020-01-01T00:00:00Z"}) { campaign { id } } }`, "OW CA PO"},
+	{
+		"Mutation.createRenewalCampaign",
+		`mutation { createRenewalCampaign(input: {partitionId: "$P", name: "x", selection: {}, beginsAt: "2020-01-01T00:00:00Z", endsAt:
+			"2020-01-01T00:00:00Z"}) { campaign { id } } }`,
+		"OW CA PO",
+	},
 	{"Mutation.cancelRenewalCampaign", `mutation { cancelRenewalCampaign(input: {id: "$CAMPAIGN"}) { campaign { id } } }`, "OW CA PO"},
-	{"Query.renewalCampaign", `{ renewalCampaign(id: "$CAMPAIGN") { id selection { ca { id } } progress { replaced planned } stragglers { totalCount nodes { certificate { id } } } } }`, everyone},
+	{
+		"Query.renewalCampaign",
+		`{ renewalCampaign(id: "$CAMPAIGN") { id selection { ca { id } } progress { replaced planned } stragglers { totalCount nodes {
+			certificate { id } } } } }`,
+		everyone,
+	},
 	{"Partition.renewalCampaigns", `{ partition(id: "$P") { renewalCampaigns { nodes { id } } } }`, everyone},
 	{"Partition.countRenewalSelection", `{ partition(id: "$P") { countRenewalSelection(selection: {keyType: "RSA 2048"}) } }`, everyone},
-	{"Partition.protocolConfigurations", `{ partition(id: "$P") { protocolConfigurations(filter: {search: "x"}) { nodes { id } } } }`, everyone},
+	{
+		"Partition.protocolConfigurations", `{ partition(id: "$P") { protocolConfigurations(filter: {search: "x"}) { nodes { id } } } }`,
+		everyone,
+	},
 	{"Partition.protocolConfiguration", `{ partition(id: "$P") { protocolConfiguration(identifier: "on") { id } } }`, everyone},
-	{"Partition.enrollmentProtocols", `{ partition(id: "$P") { enrollmentProtocols { type label profileGroups authorities { ca { id } profiles { id } } } } }`, everyone},
+	{
+		"Partition.enrollmentProtocols",
+		`{ partition(id: "$P") { enrollmentProtocols { type label profileGroups authorities { ca { id } profiles { id } } } } }`, everyone,
+	},
 
 	{"Query.partition", `{ partition(id: "$P") { id name region createdAt roles permissions } }`, everyone},
 	{"Partition.counts", `{ partition(id: "$P") { counts { activeCas } } }`, everyone},
@@ -118,13 +320,26 @@ var matrix = []struct{ operation, query, who string }{
 	{"Partition.subscription", `{ partition(id: "$P") { subscription { name } } }`, everyone},
 	{"Partition.certificationAuthorities", `{ partition(id: "$P") { certificationAuthorities { nodes { id } } } }`, everyone},
 	{"Partition.certificationAuthority", `{ partition(id: "$P") { certificationAuthority(identifier: "issuing-1") { id } } }`, everyone},
-	{"Query.certificationAuthority", `{ certificationAuthority(id: "$CA") { id children { nodes { id } } profiles { id } crl { number alarm { reason } warning } crlSettings { mode } crlLists { url } activeCertificates } }`, everyone},
+	{
+		"Query.certificationAuthority",
+		`{ certificationAuthority(id: "$CA") { id children { nodes { id } } profiles { id } crl { number alarm { reason } warning }
+			crlSettings { mode } crlLists { url } activeCertificates } }`,
+		everyone,
+	},
 	{"CertificationAuthority.certificatePem", `{ certificationAuthority(id: "$CA") { certificatePem } }`, "OW CA CE"},
 	{"CertificationAuthority.chainPem", `{ certificationAuthority(id: "$CA") { chainPem } }`, "OW CA CE"},
 	{"CertificationAuthority.certificateSigningRequest", `{ certificationAuthority(id: "$CA") { certificateSigningRequest } }`, "OW CA CE"},
 	{"CertificationAuthority.caCertificates", `{ certificationAuthority(id: "$CA") { caCertificates { pem } } }`, "OW CA CE"},
-	{"CertificationAuthority.deletionImpact", `{ certificationAuthority(id: "$CA") { deletionImpact { certificateCount endEntities { id } protocolConfigurations { id } } renewal { newKey } nameConstraints { permitted { value } } } }`, everyone},
-	{"Partition.keyStores", `{ partition(id: "$P") { keyStores { name description available custody(signingAlgorithm: "ML-DSA-65") } } }`, everyone},
+	{
+		"CertificationAuthority.deletionImpact",
+		`{ certificationAuthority(id: "$CA") { deletionImpact { certificateCount endEntities { id } protocolConfigurations { id } } renewal
+			{ newKey } nameConstraints { permitted { value } } } }`,
+		everyone,
+	},
+	{
+		"Partition.keyStores",
+		`{ partition(id: "$P") { keyStores { name description available custody(signingAlgorithm: "ML-DSA-65") } } }`, everyone,
+	},
 	{"CertificationAuthority.ceremonyMinutes", `{ certificationAuthority(id: "$CA") { ceremonyMinutes { html } } }`, "OW CA CE"},
 	{"Partition.certificateProfiles", `{ partition(id: "$P") { certificateProfiles { nodes { id } } } }`, everyone},
 	{"Partition.certificateProfile", `{ partition(id: "$P") { certificateProfile(id: "privatessl-tls-server") { id } } }`, everyone},
@@ -141,17 +356,26 @@ var matrix = []struct{ operation, query, who string }{
 
 // own are the operations that act on the caller's own account, on nothing but the deployment, or on the platform.
 var own = []string{
-	"Query.deployment", "Query.viewer", "Query.invitation", "Query.subscriptions", "Query.subscription", "Query.partitions", "Query.platformOutbox", "Query.jobs", "Query.profileSchema", "Mutation.measureAlgorithm",
+	"Query.deployment", "Query.viewer", "Query.invitation", "Query.subscriptions", "Query.subscription", "Query.partitions",
+	"Query.platformOutbox", "Query.jobs", "Query.profileSchema", "Mutation.measureAlgorithm",
 	"Mutation.createSubscription", "Mutation.updateSubscription",
-	"Mutation.signIn", "Mutation.confirmIdentity", "Mutation.verifySecondFactor", "Mutation.beginPasskeySignIn", "Mutation.signOut", "Mutation.signOutEverywhere", "Mutation.endSession",
-	"Mutation.acceptInvitation", "Mutation.beginTotpEnrolment", "Mutation.confirmTotpEnrolment", "Mutation.beginPasskeyRegistration", "Mutation.finishPasskeyRegistration",
-	"Mutation.verifyAddressCode", "Mutation.requestPasswordReset", "Mutation.resetPassword", "Mutation.acceptRoles", "Mutation.declineInvitation",
-	"Query.accounts", "Query.account", "Mutation.disableAccount", "Mutation.enableAccount", "Mutation.resetSecondFactor", "Mutation.deleteAccount", "Mutation.inviteSubscriptionOwner",
+	"Mutation.signIn", "Mutation.confirmIdentity", "Mutation.verifySecondFactor", "Mutation.beginPasskeySignIn", "Mutation.signOut",
+	"Mutation.signOutEverywhere", "Mutation.endSession",
+	"Mutation.acceptInvitation", "Mutation.beginTotpEnrolment", "Mutation.confirmTotpEnrolment", "Mutation.beginPasskeyRegistration",
+	"Mutation.finishPasskeyRegistration",
+	"Mutation.verifyAddressCode", "Mutation.requestPasswordReset", "Mutation.resetPassword", "Mutation.acceptRoles",
+	"Mutation.declineInvitation",
+	"Query.accounts", "Query.account", "Mutation.disableAccount", "Mutation.enableAccount", "Mutation.resetSecondFactor",
+	"Mutation.deleteAccount", "Mutation.inviteSubscriptionOwner",
 	"Mutation.removePasskey", "Mutation.regenerateRecoveryCodes", "Mutation.changePassword",
-	"Partition.id", "Partition.name", "Partition.region", "Partition.createdAt", "Partition.roles", "Partition.permissions", "Partition.cagwUrl",
+	"Partition.id", "Partition.name", "Partition.region", "Partition.createdAt", "Partition.roles", "Partition.permissions",
+	"Partition.cagwUrl",
 }
 
-var shortRoles = map[rbac.Role]string{rbac.Owners: "OW", rbac.CAAdministrators: "CA", rbac.CertificateAdministrators: "CE", rbac.CAAuditors: "AU", rbac.ProtocolOperators: "PO", rbac.ProtocolAuditors: "PA"}
+var shortRoles = map[rbac.Role]string{
+	rbac.Owners: "OW", rbac.CAAdministrators: "CA", rbac.CertificateAdministrators: "CE", rbac.CAAuditors: "AU",
+	rbac.ProtocolOperators: "PO", rbac.ProtocolAuditors: "PA",
+}
 
 // TestMatrix walks every operation × role × own and foreign partition, and nobody.
 func TestMatrix(t *testing.T) {
@@ -175,7 +399,8 @@ func TestMatrix(t *testing.T) {
 				switch {
 				case foreign && !nothing(got):
 					t.Errorf("%s as %s of a foreign partition: %q %v", row.operation, role, got.code(), got.Data)
-				case !foreign && allowed && (got.code() == "FORBIDDEN" || got.code() == "NOT_FOUND" || got.code() == "INTERNAL" || strings.HasPrefix(row.query, "{") && got.code() != ""):
+				case !foreign && allowed && (got.code() == "FORBIDDEN" || got.code() == "NOT_FOUND" || got.code() == "INTERNAL" ||
+					strings.HasPrefix(row.query, "{") && got.code() != ""):
 					t.Errorf("%s as %s: %v, the table allows it", row.operation, role, got.Errors)
 				case !foreign && !allowed && got.code() != "FORBIDDEN":
 					t.Errorf("%s as %s: %q, the table forbids it", row.operation, role, got.code())
@@ -226,7 +451,12 @@ func fixtures(t *testing.T, a *App, m *Manifest) *strings.Replacer {
 	if got := a.ask(t, system, `mutation { decommissionEndEntity(input: {id: "`+gone+`"}) { endEntity { id } } }`, nil); got.code() != "" {
 		t.Fatal(got.Errors)
 	}
-	token := first(`mutation { createApiToken(input: {partitionId: "`+p+`", name: "ended", role: CA_AUDITORS, expiresAt: "`+a.now().AddDate(0, 1, 0).Format("2006-01-02T15:04:05Z")+`"}) { apiToken { id } } }`, "id")
+	token := first(
+		`mutation { createApiToken(input: {partitionId:
+			"`+p+`", name: "ended", role: CA_AUDITORS, expiresAt: "`+a.now().AddDate(0, 1, 0).Format("2006-01-02T15:04:05Z")+
+			`"}) { apiToken { id } } }`,
+		"id",
+	)
 	if got := a.ask(t, system, `mutation { revokeApiToken(input: {id: "`+token+`"}) { apiToken { id } } }`, nil); got.code() != "" {
 		t.Fatal(got.Errors)
 	}
@@ -238,39 +468,66 @@ func fixtures(t *testing.T, a *App, m *Manifest) *strings.Replacer {
 			break
 		}
 	}
-	bulk := first(`mutation { prepareBulkRevocation(input: {partitionId: "`+p+`", selection: {serialNumbers: ["00ff"]}}) { operation { id } } }`, "id")
+	bulk := first(
+		`mutation { prepareBulkRevocation(input: {partitionId: "`+p+`", selection: {serialNumbers: ["00ff"]}}) { operation { id } } }`,
+		"id",
+	)
 	if got := a.ask(t, system, `mutation { cancelBulk(input: {id: "`+bulk+`"}) { operation { id } } }`, nil); got.code() != "" {
 		t.Fatal(got.Errors)
 	}
 	disabled := first(`{ partition(id: "`+p+`") { certificationAuthority(identifier: "issuing-hybrid") { id } } }`, "id")
-	if got := a.ask(t, system, `mutation { disableCertificationAuthority(input: {caId: "`+disabled+`"}) { certificationAuthority { id } } }`, nil); got.code() != "" {
+	if got := a.ask(
+		t, system, `mutation { disableCertificationAuthority(input: {caId: "`+disabled+`"}) { certificationAuthority { id } } }`, nil,
+	); got.code() != "" {
 		t.Fatal(got.Errors)
 	}
 	issuing := first(`{ partition(id: "`+p+`") { certificationAuthority(identifier: "issuing-1") { id } } }`, "id")
 	configure := func(identifier string) string {
-		return first(`mutation { createProtocolConfiguration(input: {partitionId: "`+p+`", identifier: "`+identifier+`", type: ACME, offerings: [{caId: "`+issuing+`", profileId: "privatessl-tls-server"}]}) { protocolConfiguration { id } } }`, "id")
+		return first(
+			`mutation { createProtocolConfiguration(input: {partitionId:
+				"`+p+`", identifier: "`+identifier+`", type: ACME, offerings: [{caId: "`+issuing+
+				`", profileId: "privatessl-tls-server"}]}) { protocolConfiguration { id } } }`,
+			"id",
+		)
 	}
 	off := configure("off")
-	if got := a.ask(t, system, `mutation { disableProtocolConfiguration(input: {id: "`+off+`"}) { protocolConfiguration { id } } }`, nil); got.code() != "" {
+	if got := a.ask(
+		t, system, `mutation { disableProtocolConfiguration(input: {id: "`+off+`"}) { protocolConfiguration { id } } }`, nil,
+	); got.code() != "" {
 		t.Fatal(got.Errors)
 	}
 	on := configure("on")
 	offering := first(`{ protocolConfiguration(id: "`+on+`") { offerings { id } } }`, "id")
 	eab := first(`mutation { createAcmeKey(input: {configurationId: "`+on+`", friendlyName: "ended"}) { key { id } } }`, "id")
-	campaign := first(`mutation { createRenewalCampaign(input: {partitionId: "`+p+`", name: "ended", selection: {}, beginsAt: "`+a.now().Format(time.RFC3339)+`", endsAt: "`+a.now().AddDate(0, 1, 0).Format(time.RFC3339)+`"}) { campaign { id } } }`, "id")
-	for _, end := range []string{`mutation { revokeAcmeKey(input: {id: "` + eab + `"}) { key { id } } }`, `mutation { cancelRenewalCampaign(input: {id: "` + campaign + `"}) { campaign { id } } }`} {
+	campaign := first(
+		`mutation { createRenewalCampaign(input: {partitionId:
+			"`+p+`", name: "ended", selection: {}, beginsAt: "`+a.now().Format(time.RFC3339)+`", endsAt: "`+
+			a.now().AddDate(0, 1, 0).Format(time.RFC3339)+`"}) { campaign { id } } }`,
+		"id",
+	)
+	for _, end := range []string{
+		`mutation { revokeAcmeKey(input: {id: "` + eab + `"}) { key { id } } }`,
+		`mutation { cancelRenewalCampaign(input: {id: "` + campaign + `"}) { campaign { id } } }`,
+	} {
 		if got := a.ask(t, system, end, nil); got.code() != "" {
 			t.Fatal(got.Errors)
 		}
 	}
-	ended := first(`mutation { createCagwCredential(input: {partitionId: "`+p+`", identifier: "ended", friendlyName: "Ended", roles: [{caId: "`+issuing+`", role: AUDITORS}]}) { credential { id } } }`, "id")
+	ended := first(
+		`mutation { createCagwCredential(input: {partitionId:
+			"`+p+`", identifier: "ended", friendlyName: "Ended", roles: [{caId: "`+issuing+`", role: AUDITORS}]}) { credential { id } } }`,
+		"id",
+	)
 	if got := a.ask(t, system, `mutation { deleteCagwCredential(input: {id: "`+ended+`"}) { credential { id } } }`, nil); got.code() != "" {
 		t.Fatal(got.Errors)
 	}
 	return strings.NewReplacer(
 		"$ENDED", ended,
 		"$CONFIGURATION", on, "$OFFERING", offering, "$OFF", off, "$EAB", eab, "$CAMPAIGN", campaign,
-		"$DISABLED", disabled, "$BULK", bulk, "$HOOK", first(`mutation { createWebhook(input: {partitionId: "`+p+`", name: "hook", url: "https://webhook.invalid/"}) { webhook { id } } }`, "id"),
+		"$DISABLED", disabled, "$BULK", bulk, "$HOOK", first(
+			`mutation { createWebhook(input: {partitionId: "`+p+`", name: "hook", url: "https://webhook.invalid/"}) { webhook { id } } }`,
+			"id",
+		),
 		"$SUBSCRIPTION", m.Subscription.ID, "$CA", issuing,
 		"$REVOKED", first(`{ partition(id: "`+p+`") { certificates(first: 1, filter: {status: [REVOKED]}) { nodes { id } } } }`, "id"),
 		"$APPROVAL", waiting(t, a, m), "$DECOMMISSIONED", gone, "$ENTITY", entity, "$TOKEN", token, "$MEMBER", member, "$P", p)

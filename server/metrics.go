@@ -42,40 +42,50 @@ func newMetrics(a *App) *metrics {
 		}),
 		&laneMetrics{queue: a.jobs},
 	)
-	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "pkiaas_crl_held", Help: "Certification authorities whose CRL is held back because a check speaks against it."}, func() float64 {
-		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-		defer cancel()
-		n, err := a.status.Alarms(ctx)
-		if err != nil {
-			return -1
-		}
-		return float64(n)
-	}))
-	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "pkiaas_clock_behind_seconds", Help: "How far the clock is behind the newest time in the database."}, func() float64 {
-		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-		defer cancel()
-		behind, err := a.behind(ctx)
-		if err != nil {
-			return -1
-		}
-		return behind.Seconds()
-	}))
-	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "pkiaas_audit_alarm", Help: "Audit logs, one for each partition and one of the platform, that do not end as they did."}, func() float64 {
-		if a.audit.Heads == nil {
-			return 0
-		}
-		return float64(len(a.audit.Heads.Alarms()))
-	}))
-	for _, keys := range a.keys {
-		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "pkiaas_keystore_up", Help: "1 while the key store can be used.",
-			ConstLabels: prometheus.Labels{"keystore": keys.Name}}, func() float64 {
+	m.registry.MustRegister(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "pkiaas_crl_held", Help: "Certification authorities whose CRL is held back because a check speaks against it.",
+		}, func() float64 {
 			ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 			defer cancel()
-			if keys.Check(ctx) != nil {
+			n, err := a.status.Alarms(ctx)
+			if err != nil {
+				return -1
+			}
+			return float64(n)
+		}))
+	m.registry.MustRegister(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "pkiaas_clock_behind_seconds", Help: "How far the clock is behind the newest time in the database.",
+		}, func() float64 {
+			ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+			defer cancel()
+			behind, err := a.behind(ctx)
+			if err != nil {
+				return -1
+			}
+			return behind.Seconds()
+		}))
+	m.registry.MustRegister(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "pkiaas_audit_alarm", Help: "Audit logs, one for each partition and one of the platform, that do not end as they did.",
+		}, func() float64 {
+			if a.audit.Heads == nil {
 				return 0
 			}
-			return 1
+			return float64(len(a.audit.Heads.Alarms()))
 		}))
+	for _, keys := range a.keys {
+		m.registry.MustRegister(
+			prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "pkiaas_keystore_up", Help: "1 while the key store can be used.",
+				ConstLabels: prometheus.Labels{"keystore": keys.Name}}, func() float64 {
+				ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+				defer cancel()
+				if keys.Check(ctx) != nil {
+					return 0
+				}
+				return 1
+			}))
 	}
 	return m
 }

@@ -20,7 +20,8 @@ import (
 )
 
 // contentSecurityPolicy lets the console load nothing but itself. Its component library writes style attributes.
-const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self'; " +
+const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; " +
+	"font-src 'self'; " +
 	"connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 type requestKey struct{}
@@ -70,7 +71,10 @@ func (a *App) observe(door protocols.Listener, next http.Handler) http.Handler {
 			case sw.status >= 500:
 				level = slog.LevelError
 			}
-			attributes := []any{"door", string(door), "method", r.Method, "path", r.URL.Path, "status", sw.status, "ms", time.Since(start).Milliseconds(), "ip", ip, "request", info.id}
+			attributes := []any{
+				"door", string(door), "method", r.Method, "path", r.URL.Path, "status", sw.status, "ms", time.Since(start).Milliseconds(),
+				"ip", ip, "request", info.id,
+			}
 			if info.actor != nil {
 				attributes = append(attributes, "actor", info.actor.Name)
 			}
@@ -123,7 +127,10 @@ func secure(next http.Handler) http.Handler {
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=(), publickey-credentials-get=(self), publickey-credentials-create=(self)")
+		h.Set(
+			"Permissions-Policy",
+			"camera=(), microphone=(), geolocation=(), publickey-credentials-get=(self), publickey-credentials-create=(self)",
+		)
 		next.ServeHTTP(w, r)
 	})
 }
@@ -180,7 +187,9 @@ func (a *App) establish(ctx context.Context, r *http.Request) (context.Context, 
 		return nil, err
 	}
 	if !a.sameOrigin(r) {
-		return nil, fault.New(fault.Forbidden, "a request with a session cookie must come from the console's own page").Do("Automation uses an API token.")
+		return nil, fault.New(fault.Forbidden, "a request with a session cookie must come from the console's own page").Do(
+			"Automation uses an API token.",
+		)
 	}
 	actor, session, err := a.identity.AuthenticateSession(ctx, cookie.Value)
 	if err != nil && !fault.Is(err, fault.Unauthenticated) {
@@ -242,15 +251,29 @@ func (a *App) refuse(w http.ResponseWriter, info *requestInfo, err error) {
 type cookies struct{ w http.ResponseWriter }
 
 func (c *cookies) SetSession(token string, expires time.Time) {
-	http.SetCookie(c.w, &http.Cookie{Name: sessionCookie, Value: token, Path: "/", Expires: expires, Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode})
+	http.SetCookie(
+		c.w,
+		&http.Cookie{
+			Name: sessionCookie, Value: token, Path: "/", Expires: expires, Secure: true, HttpOnly: true,
+			SameSite: http.SameSiteStrictMode,
+		},
+	)
 }
 
 func (c *cookies) SetDevice(device string) {
-	http.SetCookie(c.w, &http.Cookie{Name: deviceCookie, Value: device, Path: "/", MaxAge: int(identity.DeviceLifetime.Seconds()), Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode})
+	http.SetCookie(
+		c.w,
+		&http.Cookie{
+			Name: deviceCookie, Value: device, Path: "/", MaxAge: int(identity.DeviceLifetime.Seconds()), Secure: true, HttpOnly: true,
+			SameSite: http.SameSiteStrictMode,
+		},
+	)
 }
 
 func (c *cookies) ClearSession() {
-	http.SetCookie(c.w, &http.Cookie{Name: sessionCookie, Path: "/", MaxAge: -1, Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode})
+	http.SetCookie(
+		c.w, &http.Cookie{Name: sessionCookie, Path: "/", MaxAge: -1, Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode},
+	)
 }
 
 // responseStatus lets GraphQL answer 429, which clients and proxies understand, with the error in the body.

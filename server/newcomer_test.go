@@ -25,7 +25,10 @@ func TestCreateOperatorSaysWhatComesNext(t *testing.T) {
 	} {
 		var out bytes.Buffer
 		any := "127.0.0.1:0"
-		cfg := &Config{Data: t.TempDir(), Listen: listen, ListenPublic: any, ListenMTLS: any, Regions: []string{"US"}, CRLInterval: time.Hour, LogLevel: "error"}
+		cfg := &Config{
+			Data: t.TempDir(), Listen: listen, ListenPublic: any, ListenMTLS: any, Regions: []string{"US"}, CRLInterval: time.Hour,
+			LogLevel: "error",
+		}
 		if err := CreateOperator(t.Context(), cfg, "Ops@example.com", "several plain words 42", &out); err != nil {
 			t.Fatal(err)
 		}
@@ -82,7 +85,9 @@ func TestNewcomer(t *testing.T) {
 
 	t.Run("a bulk revocation names what it would revoke", func(t *testing.T) {
 		var c certificate.Certificate
-		if err := a.store.DB(ctx).Where("partition_id = ? AND kind = ?", m.Partition.ID, certificate.Subscriber).Where("status = ?", certificate.Issued).
+		if err := a.store.DB(ctx).Where(
+			"partition_id = ? AND kind = ?", m.Partition.ID, certificate.Subscriber,
+		).Where("status = ?", certificate.Issued).
 			Order("id").First(&c).Error; err != nil {
 			t.Fatal(err)
 		}
@@ -103,13 +108,16 @@ func TestNewcomer(t *testing.T) {
 				}
 			}
 		}
-		read(`mutation { prepareBulkRevocation(input: {partitionId: "`+m.Partition.ID+`", selection: {serialNumbers: ["`+c.SerialNumber+`", "00ff"]}}) {
+		read(
+			`mutation { prepareBulkRevocation(input: {partitionId:
+				"`+m.Partition.ID+`", selection: {serialNumbers: ["`+c.SerialNumber+`", "00ff"]}}) {
 			operation { findings { result examples { what certificate { commonName notAfter issuer { identifier } } } } } } }`, &draft)
 		for _, f := range draft.PrepareBulkRevocation.Operation.Findings {
 			for _, e := range f.Examples {
 				switch named := e.Certificate; f.Result {
 				case "WILL_REVOKE":
-					if named == nil || named.CommonName != c.CommonName || !named.NotAfter.Equal(c.NotAfter) || named.Issuer.Identifier == "" {
+					if named == nil || named.CommonName != c.CommonName || !named.NotAfter.Equal(c.NotAfter) ||
+						named.Issuer.Identifier == "" {
 						t.Errorf("%s is %+v", e.What, named)
 					}
 				default:
@@ -201,7 +209,9 @@ func TestNewcomer(t *testing.T) {
 		}
 		create := func(name, owner string) string {
 			t.Helper()
-			wanted := tenant.NewSubscription{Name: name, PurchasedCertificates: 10, PurchasedCAs: 2, Tier: new(tenant.Standard), OwnerEmail: owner}
+			wanted := tenant.NewSubscription{
+				Name: name, PurchasedCertificates: 10, PurchasedCAs: 2, Tier: new(tenant.Standard), OwnerEmail: owner,
+			}
 			sub, err := a.tenants.Create(acting(), wanted)
 			if err != nil {
 				t.Fatal(err)

@@ -50,7 +50,9 @@ func TestNotifications(t *testing.T) {
 		}
 	}))
 	defer receiver.Close()
-	if _, _, err := a.notify.CreateWebhook(ctx, m.Partition.ID, "inside", receiver.URL); !fault.Is(err, fault.PolicyRefused) && !fault.Is(err, fault.Invalid) {
+	if _, _, err := a.notify.CreateWebhook(
+		ctx, m.Partition.ID, "inside", receiver.URL,
+	); !fault.Is(err, fault.PolicyRefused) && !fault.Is(err, fault.Invalid) {
 		t.Fatalf("a webhook to this machine: %v", err)
 	}
 	allowing, err := newPoster([]string{"127.0.0.0/8"})
@@ -62,10 +64,14 @@ func TestNotifications(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.notify.Update(ctx, m.Partition.ID, []int{7, 30, 1, 7}, []string{"pki@example.com", "second@example.com"}, nil); err != nil {
+	if _, err := a.notify.Update(
+		ctx, m.Partition.ID, []int{7, 30, 1, 7}, []string{"pki@example.com", "second@example.com"}, nil,
+	); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.notify.Update(ctx, m.Partition.ID, []int{7}, []string{"Mallory <m@example.com>\r\nBcc: x@example.com"}, nil); !fault.Is(err, fault.Invalid) {
+	if _, err := a.notify.Update(
+		ctx, m.Partition.ID, []int{7}, []string{"Mallory <m@example.com>\r\nBcc: x@example.com"}, nil,
+	); !fault.Is(err, fault.Invalid) {
 		t.Errorf("a recipient with a header in it: %v", err)
 	}
 
@@ -113,7 +119,8 @@ func TestNotifications(t *testing.T) {
 		}
 	}
 	var stored notify.Webhook
-	if err := a.store.DB(ctx).Take(&stored).Error; err != nil || len(stored.Secret) == 0 || strings.Contains(string(stored.Secret), secret) {
+	if err := a.store.DB(ctx).Take(&stored).Error; err != nil || len(stored.Secret) == 0 ||
+		strings.Contains(string(stored.Secret), secret) {
 		t.Errorf("the secret lies open in the database: %v", err)
 	}
 
@@ -122,7 +129,11 @@ func TestNotifications(t *testing.T) {
 		ID       string
 		NotAfter time.Time
 	}
-	if err := a.store.DB(ctx).Raw("SELECT id, not_after FROM certificates WHERE kind = 'SUBSCRIBER' AND status <> 'REVOKED' AND not_after > ? ORDER BY not_after LIMIT 1", a.now().AddDate(0, 0, 31)).Scan(&first).Error; err != nil {
+	if err := a.store.DB(ctx).Raw(
+		"SELECT id, not_after FROM certificates WHERE kind = 'SUBSCRIBER' AND status <> 'REVOKED' AND not_after > ? ORDER BY not_after "+
+			"LIMIT 1",
+		a.now().AddDate(0, 0, 31),
+	).Scan(&first).Error; err != nil {
 		t.Fatal(err)
 	}
 	told := func() (n int) {
@@ -142,7 +153,9 @@ func TestNotifications(t *testing.T) {
 		}
 		eventually(t, "the run", func() error {
 			var due int64
-			if err := a.store.DB(ctx).Raw("SELECT count(*) FROM jobs WHERE kind IN ? AND run_at <= ?", []string{notify.ExpiryJob, notify.DeliverJob}, a.now()).Scan(&due).Error; err != nil || due > 0 {
+			if err := a.store.DB(ctx).Raw(
+				"SELECT count(*) FROM jobs WHERE kind IN ? AND run_at <= ?", []string{notify.ExpiryJob, notify.DeliverJob}, a.now(),
+			).Scan(&due).Error; err != nil || due > 0 {
 				return fmt.Errorf("%d are due: %v", due, err)
 			}
 			return nil
@@ -179,7 +192,10 @@ func TestWebhookAddresses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, a := range []string{"127.0.0.1", "10.0.0.1", "192.168.1.1", "172.16.0.1", "169.254.169.254", "0.0.0.0", "100.64.0.1", "::1", "fe80::1", "fd00::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "224.0.0.1", "255.255.255.255", "198.18.0.1"} {
+	for _, a := range []string{
+		"127.0.0.1", "10.0.0.1", "192.168.1.1", "172.16.0.1", "169.254.169.254", "0.0.0.0", "100.64.0.1", "::1", "fe80::1", "fd00::1",
+		"::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "224.0.0.1", "255.255.255.255", "198.18.0.1",
+	} {
 		if p.guard.Check(netip.MustParseAddr(a)) == nil {
 			t.Errorf("%s may be called", a)
 		}
@@ -189,7 +205,10 @@ func TestWebhookAddresses(t *testing.T) {
 			t.Errorf("%s may not be called", a)
 		}
 	}
-	for _, u := range []string{"http://example.com/", "https://127.0.0.1/", "https://user:secret@example.com/", "https://[::1]/", "file:///etc/passwd", "https://", "gopher://example.com", "https://10.0.0.1:8443/x"} {
+	for _, u := range []string{
+		"http://example.com/", "https://127.0.0.1/", "https://user:secret@example.com/", "https://[::1]/", "file:///etc/passwd",
+		"https://", "gopher://example.com", "https://10.0.0.1:8443/x",
+	} {
 		if p.Allowed(u) == nil {
 			t.Errorf("%s is allowed", u)
 		}

@@ -61,19 +61,36 @@ func TestOfferings(t *testing.T) {
 		kind  fault.Kind
 		field string
 	}{
-		{"a name that is taken", protocolconfig.OfferingRequest{Name: acmeProfile, CAID: b.ca.ID, ProfileID: second}, fault.Conflict, "name"},
+		{
+			"a name that is taken", protocolconfig.OfferingRequest{Name: acmeProfile, CAID: b.ca.ID, ProfileID: second}, fault.Conflict,
+			"name",
+		},
 		{"a name with a slash", protocolconfig.OfferingRequest{Name: "a/b", CAID: b.ca.ID, ProfileID: second}, fault.Invalid, "name"},
 		{"a name of spaces", protocolconfig.OfferingRequest{Name: " x", CAID: b.ca.ID, ProfileID: second}, fault.Invalid, "name"},
-		{"a long name", protocolconfig.OfferingRequest{Name: strings.Repeat("x", 65), CAID: b.ca.ID, ProfileID: second}, fault.Invalid, "name"},
-		{"a negative cap", protocolconfig.OfferingRequest{Name: "n", CAID: b.ca.ID, ProfileID: second, Rules: protocolconfig.Rules{MaxValidityHours: -1}}, fault.Invalid, "maxValidityHours"},
-		{"a profile of another group", protocolconfig.OfferingRequest{CAID: b.ca.ID, ProfileID: "mdmws-digital-signature"}, fault.PolicyRefused, "profileId"},
+		{
+			"a long name", protocolconfig.OfferingRequest{Name: strings.Repeat("x", 65), CAID: b.ca.ID, ProfileID: second}, fault.Invalid,
+			"name",
+		},
+		{
+			"a negative cap",
+			protocolconfig.OfferingRequest{Name: "n", CAID: b.ca.ID, ProfileID: second, Rules: protocolconfig.Rules{MaxValidityHours: -1}},
+			fault.Invalid, "maxValidityHours",
+		},
+		{
+			"a profile of another group", protocolconfig.OfferingRequest{CAID: b.ca.ID, ProfileID: "mdmws-digital-signature"},
+			fault.PolicyRefused, "profileId",
+		},
 		{"the CA of nobody", protocolconfig.OfferingRequest{CAID: "x", ProfileID: second}, fault.Invalid, "caId"},
 	} {
 		if err := add(bad.r); !fault.Is(err, bad.kind) || fault.Of(err).Field != bad.field {
 			t.Errorf("%s: %v at %s", bad.label, err, fault.Of(err).Field)
 		}
 	}
-	if err := add(protocolconfig.OfferingRequest{Name: "short lived", CAID: b.ca.ID, ProfileID: second, Rules: protocolconfig.Rules{MaxValidityHours: 144}}); err != nil {
+	if err := add(
+		protocolconfig.OfferingRequest{
+			Name: "short lived", CAID: b.ca.ID, ProfileID: second, Rules: protocolconfig.Rules{MaxValidityHours: 144},
+		},
+	); err != nil {
 		t.Fatal(err)
 	}
 	if err := add(protocolconfig.OfferingRequest{Name: "rsa", CAID: other.ID, ProfileID: acmeProfile}); err != nil {

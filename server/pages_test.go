@@ -31,8 +31,16 @@ func pagesAreTheList(t *testing.T, database string) {
 	}
 	for n := range 3 {
 		for _, query := range []string{
-			fmt.Sprintf(`mutation { createApiToken(input: {partitionId: %q, name: "token-%d", role: CA_AUDITORS, expiresAt: %q}) { apiToken { id } } }`, p, n, a.now().AddDate(0, 1, 0).Format("2006-01-02T15:04:05Z")),
-			fmt.Sprintf(`mutation { cloneProfile(input: {partitionId: %q, sourceId: "privatessl-tls-server", id: "own-%d", name: "Own"}) { profile { id } } }`, p, n),
+			fmt.Sprintf(
+				`mutation { createApiToken(input: {partitionId: %q, name: "token-%d", role: CA_AUDITORS, expiresAt: %q}) { apiToken { id } }
+					}`,
+				p, n, a.now().AddDate(0, 1, 0).Format("2006-01-02T15:04:05Z"),
+			),
+			fmt.Sprintf(
+				`mutation { cloneProfile(input: {partitionId: %q, sourceId: "privatessl-tls-server", id: "own-%d", name: "Own"}) { profile {
+					id } } }`,
+				p, n,
+			),
 		} {
 			if got := a.ask(t, rbac.SystemActor(), query, nil); got.code() != "" {
 				t.Fatal(got.Errors)
@@ -53,24 +61,29 @@ func pagesAreTheList(t *testing.T, database string) {
 	}
 	of := func(field, item string) string {
 		return fmt.Sprintf(
-			`query($first: Int!, $after: String) { partition(id: %q) { %s { nodes { %s } pageInfo { hasNextPage endCursor } totalCount } } }`,
+			`query($first: Int!, $after: String) { partition(id: %q) { %s { nodes { %s } pageInfo { hasNextPage endCursor } totalCount } }
+				}`,
 			p,
 			field,
 			item,
 		)
 	}
 	for name, query := range map[string]string{
-		"members":       of("members(first: $first, after: $after)", "user { id }"),
-		"tokens":        of("apiTokens(first: $first, after: $after)", "id"),
-		"credentials":   of("cagwCredentials(first: $first, after: $after)", "id"),
-		"authorities":   of("certificationAuthorities(first: $first, after: $after, includeDeleted: true)", "id"),
-		"profiles":      of("certificateProfiles(first: $first, after: $after, search: \"server\")", "id"),
-		"jobs":          `query($first: Int!, $after: String) { jobs(first: $first, after: $after) { nodes { kind key } pageInfo { hasNextPage endCursor } totalCount } }`,
-		"outbox":        `query($first: Int!, $after: String) { platformOutbox(first: $first, after: $after) { nodes { id } pageInfo { hasNextPage endCursor } totalCount } }`,
-		"subscriptions": `query($first: Int!, $after: String) { subscriptions(first: $first, after: $after) { nodes { id } pageInfo { hasNextPage endCursor } totalCount } }`,
-		"campaigns":     of("renewalCampaigns(first: $first, after: $after)", "id"),
+		"members":     of("members(first: $first, after: $after)", "user { id }"),
+		"tokens":      of("apiTokens(first: $first, after: $after)", "id"),
+		"credentials": of("cagwCredentials(first: $first, after: $after)", "id"),
+		"authorities": of("certificationAuthorities(first: $first, after: $after, includeDeleted: true)", "id"),
+		"profiles":    of("certificateProfiles(first: $first, after: $after, search: \"server\")", "id"),
+		"jobs": `query($first: Int!, $after: String) { jobs(first: $first, after: $after) { nodes { kind key } pageInfo {
+			hasNextPage endCursor } totalCount } }`,
+		"outbox": `query($first: Int!, $after: String) { platformOutbox(first: $first, after: $after) { nodes { id } pageInfo {
+			hasNextPage endCursor } totalCount } }`,
+		"subscriptions": `query($first: Int!, $after: String) { subscriptions(first: $first, after: $after) { nodes { id } pageInfo {
+			hasNextPage endCursor } totalCount } }`,
+		"campaigns": of("renewalCampaigns(first: $first, after: $after)", "id"),
 		"ACME keys": fmt.Sprintf(
-			`query($first: Int!, $after: String) { protocolConfiguration(id: %q) { acme { externalKeys(first: $first, after: $after) { nodes { id } pageInfo { hasNextPage endCursor } totalCount } } } }`,
+			`query($first: Int!, $after: String) { protocolConfiguration(id: %q) { acme { externalKeys(first: $first, after: $after) { nodes
+				{ id } pageInfo { hasNextPage endCursor } totalCount } } } }`,
 			e.c.ID,
 		),
 		"below the root": of(`certificationAuthority(identifier: "root-1") { children(first: $first, after: $after)`, "id") + " }",

@@ -37,7 +37,9 @@ func newSociety(t *testing.T, database string) *society {
 	a, m := inProcessOn(t, database)
 	t.Cleanup(func() { ahead.Store(0) })
 	system := rbac.WithActor(t.Context(), rbac.SystemActor())
-	sub, err := a.tenants.Create(system, tenant.NewSubscription{Name: "rival", PurchasedCertificates: 10, PurchasedCAs: 1, OwnerEmail: "nobody@rival.example"})
+	sub, err := a.tenants.Create(
+		system, tenant.NewSubscription{Name: "rival", PurchasedCertificates: 10, PurchasedCAs: 1, OwnerEmail: "nobody@rival.example"},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +48,8 @@ func newSociety(t *testing.T, database string) *society {
 		t.Fatal(err)
 	}
 	var ids []string
-	if err := a.store.DB(t.Context()).Model(&identity.User{}).Where("operator = ?", true).Pluck("id", &ids).Error; err != nil || len(ids) != 1 {
+	if err := a.store.DB(t.Context()).Model(&identity.User{}).Where("operator = ?", true).Pluck("id", &ids).Error; err != nil ||
+		len(ids) != 1 {
 		t.Fatal(ids, err)
 	}
 	operator, err := a.identity.CurrentActor(t.Context(), rbac.OperatorActor, ids[0], m.Operator.Email)
@@ -73,7 +76,9 @@ func (p *society) put(u identity.User, partition string, roles ...rbac.Role) {
 			return err
 		}
 		for _, r := range roles {
-			if err := p.store.DB(ctx).Exec("INSERT INTO role_grants (user_id, domain, role, created_at) VALUES (?, ?, ?, ?)", u.ID, partition, r, p.now()).Error; err != nil {
+			if err := p.store.DB(ctx).Exec(
+				"INSERT INTO role_grants (user_id, domain, role, created_at) VALUES (?, ?, ?, ?)", u.ID, partition, r, p.now(),
+			).Error; err != nil {
 				return err
 			}
 		}
@@ -105,8 +110,12 @@ func (p *society) must(actor *rbac.Actor, query string) map[string]any {
 
 func (p *society) invite(actor *rbac.Actor, partition, email, roles string) map[string]any {
 	p.Helper()
-	return p.must(actor, fmt.Sprintf(`mutation { inviteUser(input: {partitionId: %q, email: %q, firstName: "Vera", lastName: "V", roles: [%s]}) { ... on MemberPayload { member { user { id email firstName lastName status lastSignInAt } roles } } } }`,
-		partition, email, roles))["inviteUser"].(map[string]any)["member"].(map[string]any)
+	return p.must(
+		actor,
+		fmt.Sprintf(
+			`mutation { inviteUser(input: {partitionId: %q, email: %q, firstName: "Vera", lastName: "V", roles: [%s]}) { ... on
+				MemberPayload { member { user { id email firstName lastName status lastSignInAt } roles } } } }`,
+			partition, email, roles))["inviteUser"].(map[string]any)["member"].(map[string]any)
 }
 
 // link is the secret of the newest mail to somebody with a link of the kind; only operators see it.
@@ -128,7 +137,9 @@ func (p *society) linksAreSent() {
 	p.Helper()
 	eventually(p.T, "links to set a password are sent", func() error {
 		var n int64
-		if err := p.store.DB(context.Background()).Table("jobs").Where("kind = ?", identity.PasswordLinkJob).Count(&n).Error; err != nil || n > 0 {
+		if err := p.store.DB(context.Background()).Table("jobs").Where(
+			"kind = ?", identity.PasswordLinkJob,
+		).Count(&n).Error; err != nil || n > 0 {
 			return fmt.Errorf("%d are not, %v", n, err)
 		}
 		return nil
@@ -137,7 +148,14 @@ func (p *society) linksAreSent() {
 
 func (p *society) accept(token, password string) answer {
 	p.Helper()
-	return p.ask(p.T, nil, fmt.Sprintf(`mutation { acceptInvitation(input: {token: %q, password: %q, firstName: "Vera", lastName: "Victim"}) { enrolmentRequired } }`, token, password), nil)
+	return p.ask(
+		p.T, nil,
+		fmt.Sprintf(
+			`mutation { acceptInvitation(input: {token: %q, password: %q, firstName: "Vera", lastName: "Victim"}) { enrolmentRequired } }`,
+			token, password,
+		),
+		nil,
+	)
 }
 
 // person signs in, enrols an authenticator app where that is due, and remembers its device.
@@ -285,7 +303,9 @@ func (p *society) invitationIsOfOnePartition(t *testing.T) {
 	p.invite(bob, p.rival, "v@x.example", "OWNERS")
 	p.invite(mallory, p.m.Partition.ID, "v@x.example", "CA_AUDITORS")
 
-	if got := p.ask(t, mallory, fmt.Sprintf(`{ partition(id: %q) { outbox { body } } }`, p.m.Partition.ID), nil); strings.Contains(fmt.Sprint(got.Data), "/invitation#") {
+	if got := p.ask(t, mallory, fmt.Sprintf(`{ partition(id: %q) { outbox { body } } }`, p.m.Partition.ID), nil); strings.Contains(
+		fmt.Sprint(got.Data), "/invitation#",
+	) {
 		t.Error("an Owner reads the link that proves somebody else's address")
 	}
 	if got := p.ask(t, mallory, `{ platformOutbox { nodes { body } } }`, nil); got.code() != "NOT_FOUND" && got.code() != "FORBIDDEN" {
@@ -324,8 +344,12 @@ func (p *society) acceptSignedIn(t *testing.T) {
 	if !reflect.DeepEqual(known, unknown) || known["user"].(map[string]any)["status"] != "INVITED" {
 		t.Errorf("the answer tells that there is an account: %v, %v", known, unknown)
 	}
-	list := fmt.Sprint(p.must(bob, fmt.Sprintf(`{ partition(id: %q) { members { nodes { user { email firstName status lastSignInAt } } } } }`, p.rival)))
-	if strings.Contains(list, "Audrey") || !strings.Contains(list, fmt.Sprintf("email:%s firstName:Vera lastSignInAt:<nil> status:INVITED", auditor.Email)) {
+	list := fmt.Sprint(
+		p.must(bob, fmt.Sprintf(`{ partition(id: %q) { members { nodes { user { email firstName status lastSignInAt } } } } }`, p.rival)),
+	)
+	if strings.Contains(list, "Audrey") || !strings.Contains(
+		list, fmt.Sprintf("email:%s firstName:Vera lastSignInAt:<nil> status:INVITED", auditor.Email),
+	) {
 		t.Errorf("the list tells about the account: %s", list)
 	}
 	ctx := auditor.signIn()
@@ -374,12 +398,24 @@ func (p *society) acceptSignedIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	id := offered().ID
-	p.must(bob, fmt.Sprintf(`mutation { removeMember(input: {partitionId: %q, userId: %q}) { ... on MemberPayload { member { user { id } } } } }`, p.rival, id))
+	p.must(
+		bob,
+		fmt.Sprintf(
+			`mutation { removeMember(input: {partitionId: %q, userId: %q}) { ... on MemberPayload { member { user { id } } } } }`, p.rival,
+			id,
+		),
+	)
 	if err := p.identity.AcceptRoles(ctx, id); !fault.Is(err, fault.NotFound) {
 		t.Errorf("withdrawn: %v", err)
 	}
 	id = offered().ID
-	p.must(rbac.SystemActor(), fmt.Sprintf(`mutation { removeMember(input: {partitionId: %q, userId: "bob"}) { ... on MemberPayload { member { user { id } } } } }`, p.rival))
+	p.must(
+		rbac.SystemActor(),
+		fmt.Sprintf(
+			`mutation { removeMember(input: {partitionId: %q, userId: "bob"}) { ... on MemberPayload { member { user { id } } } } }`,
+			p.rival,
+		),
+	)
 	if err := p.identity.AcceptRoles(ctx, id); !fault.Is(err, fault.Conflict) {
 		t.Errorf("the offer of a former Owner: %v", err)
 	}
@@ -395,7 +431,15 @@ func TestRemoveMember(t *testing.T) {
 	id := rbac.ActorFrom(colleague.signIn()).ID
 	remove := func(actor *rbac.Actor, partition, id string) answer {
 		t.Helper()
-		return p.ask(t, actor, fmt.Sprintf(`mutation { removeMember(input: {partitionId: %q, userId: %q}) { __typename ... on MemberPayload { member { user { id } } } ... on ApprovalPending { approvalId } } }`, partition, id), nil)
+		return p.ask(
+			t, actor,
+			fmt.Sprintf(
+				`mutation { removeMember(input: {partitionId: %q, userId: %q}) { __typename ... on MemberPayload { member { user { id } } }
+					... on ApprovalPending { approvalId } } }`,
+				partition, id,
+			),
+			nil,
+		)
 	}
 	if got := remove(p.owner(p.rival, "bob"), p.rival, id); got.code() != "NOT_FOUND" {
 		t.Errorf("removed by another partition: %v", got)
@@ -412,7 +456,8 @@ func TestRemoveMember(t *testing.T) {
 	}
 	rules(rule(approval.RoleChange, 1))
 	got := remove(owner, a, id)
-	if got.code() != "" || got.Data["removeMember"].(map[string]any)["__typename"] != "ApprovalPending" || len(p.standing(id).RolesIn(a)) != 1 {
+	if got.code() != "" || got.Data["removeMember"].(map[string]any)["__typename"] != "ApprovalPending" ||
+		len(p.standing(id).RolesIn(a)) != 1 {
 		t.Fatalf("removed without approval: %v", got)
 	}
 	waiting, err := p.approvals.Waiting(rbac.WithActor(t.Context(), other), a)
@@ -454,10 +499,14 @@ func (p *society) accountsAreTheOperators(t *testing.T) {
 	victim := p.demoUser(rbac.CAAuditors)
 	ctx := victim.signIn()
 	id := rbac.ActorFrom(ctx).ID
-	for _, query := range []string{`{ accounts { nodes { email } } }`, `{ account(id: "$ID") { user { email } } }`, `mutation { disableAccount(input: {id: "$ID"}) { user { id } } }`,
-		`mutation { enableAccount(input: {id: "$ID"}) { user { id } } }`, `mutation { resetSecondFactor(input: {id: "$ID"}) { user { id } } }`,
+	for _, query := range []string{
+		`{ accounts { nodes { email } } }`, `{ account(id: "$ID") { user { email } } }`,
+		`mutation { disableAccount(input: {id: "$ID"}) { user { id } } }`,
+		`mutation { enableAccount(input: {id: "$ID"}) { user { id } }
+			}`, `mutation { resetSecondFactor(input: {id: "$ID"}) { user { id } } }`,
 		`mutation { deleteAccount(input: {id: "$ID", confirmEmail: "` + victim.Email + `"}) { user { id } } }`,
-		`mutation { inviteSubscriptionOwner(input: {subscriptionId: "` + p.m.Subscription.ID + `", email: "alice@example.com"}) { subscription { id } } }`} {
+		`mutation { inviteSubscriptionOwner(input: {subscriptionId:
+			"` + p.m.Subscription.ID + `", email: "alice@example.com"}) { subscription { id } } }`} {
 		query = strings.ReplaceAll(query, "$ID", id)
 		if got := p.ask(t, owner, query, nil); !nothing(got) {
 			t.Errorf("%s as an Owner: %v", query, got)
@@ -501,12 +550,19 @@ func (p *society) disabledAccount(t *testing.T) {
 	if _, err := p.identity.SignIn(victim.context(), victim.Email, victim.Password); !fault.Is(err, fault.Forbidden) {
 		t.Errorf("it signs in: %v", err)
 	}
-	events := fmt.Sprint(p.must(p.owner(p.m.Partition.ID, "alice"), fmt.Sprintf(`{ partition(id: %q) { auditEvents(first: 5) { nodes { action objectId } } } }`, p.m.Partition.ID)))
+	events := fmt.Sprint(
+		p.must(
+			p.owner(p.m.Partition.ID, "alice"),
+			fmt.Sprintf(`{ partition(id: %q) { auditEvents(first: 5) { nodes { action objectId } } } }`, p.m.Partition.ID),
+		),
+	)
 	if !strings.Contains(events, "action:account.disable objectId:"+actor.ID) {
 		t.Errorf("the partition does not hear of it: %s", events)
 	}
 	p.must(p.operator, fmt.Sprintf(`mutation { enableAccount(input: {id: %q}) { user { status } } }`, actor.ID))
-	if roles := rbac.ActorFrom(victim.signIn()).RolesIn(p.m.Partition.ID); !slices.Equal(roles, []rbac.Role{rbac.CertificateAdministrators}) {
+	if roles := rbac.ActorFrom(victim.signIn()).RolesIn(p.m.Partition.ID); !slices.Equal(
+		roles, []rbac.Role{rbac.CertificateAdministrators},
+	) {
 		t.Errorf("enabled again: %v", roles)
 	}
 }
@@ -514,29 +570,57 @@ func (p *society) disabledAccount(t *testing.T) {
 // lastOwnerByTheOperator: only with a warning; the deleted address is a new person afterwards.
 func (p *society) lastOwnerByTheOperator(t *testing.T) {
 	p.owner(p.rival, "bob")
-	for _, query := range []string{`mutation { disableAccount(input: {id: "bob"}) { user { id } } }`, `mutation { deleteAccount(input: {id: "bob", confirmEmail: "bob@example.com"}) { user { id } } }`} {
+	for _, query := range []string{
+		`mutation { disableAccount(input: {id: "bob"}) { user { id } } }`,
+		`mutation { deleteAccount(input: {id: "bob", confirmEmail: "bob@example.com"}) { user { id } } }`,
+	} {
 		if got := p.ask(t, p.operator, query, nil); got.code() != "CONFLICT" || !strings.Contains(got.Errors[0].Message, "rival") {
 			t.Errorf("%s: %v", query, got)
 		}
 	}
-	if got := p.ask(t, p.operator, `mutation { deleteAccount(input: {id: "bob", confirmEmail: "alice@example.com", leaveWithoutOwner: true}) { user { id } } }`, nil); got.code() != "INVALID" {
+	if got := p.ask(
+		t, p.operator,
+		`mutation { deleteAccount(input: {id: "bob", confirmEmail: "alice@example.com", leaveWithoutOwner: true}) { user { id } } }`, nil,
+	); got.code() != "INVALID" {
 		t.Errorf("a wrong confirmation: %v", got)
 	}
-	p.must(p.operator, `mutation { deleteAccount(input: {id: "bob", confirmEmail: "bob@example.com", leaveWithoutOwner: true}) { user { id } } }`)
+	p.must(
+		p.operator,
+		`mutation { deleteAccount(input: {id: "bob", confirmEmail: "bob@example.com", leaveWithoutOwner: true}) { user { id } } }`,
+	)
 	subscription := ""
 	walk(p.must(rbac.SystemActor(), fmt.Sprintf(`{ partition(id: %q) { subscription { id } } }`, p.rival)), func(key string, v any) {
 		if s, ok := v.(string); ok && key == "id" {
 			subscription = s
 		}
 	})
-	p.must(p.operator, fmt.Sprintf(`mutation { inviteSubscriptionOwner(input: {subscriptionId: %q, email: "bob@example.com"}) { subscription { id } } }`, subscription))
+	p.must(
+		p.operator,
+		fmt.Sprintf(
+			`mutation { inviteSubscriptionOwner(input: {subscriptionId: %q, email: "bob@example.com"}) { subscription { id } } }`,
+			subscription,
+		),
+	)
 	if got := p.accept(p.link("bob@example.com", "/invitation#"), "several plain words 42"); got.code() != "" {
 		t.Fatal(got.Errors)
 	}
 	// A member who is no Owner can be made one; an Owner is one already.
 	auditor := p.demoUser(rbac.ProtocolAuditors)
-	p.must(p.operator, fmt.Sprintf(`mutation { inviteSubscriptionOwner(input: {subscriptionId: %q, email: %q}) { subscription { id } } }`, p.m.Subscription.ID, auditor.Email))
-	if got := p.ask(t, p.operator, fmt.Sprintf(`mutation { inviteSubscriptionOwner(input: {subscriptionId: %q, email: %q}) { subscription { id } } }`, p.m.Subscription.ID, p.m.Users[0].Email), nil); got.code() != "CONFLICT" {
+	p.must(
+		p.operator,
+		fmt.Sprintf(
+			`mutation { inviteSubscriptionOwner(input: {subscriptionId: %q, email: %q}) { subscription { id } } }`, p.m.Subscription.ID,
+			auditor.Email,
+		),
+	)
+	if got := p.ask(
+		t, p.operator,
+		fmt.Sprintf(
+			`mutation { inviteSubscriptionOwner(input: {subscriptionId: %q, email: %q}) { subscription { id } } }`, p.m.Subscription.ID,
+			p.m.Users[0].Email,
+		),
+		nil,
+	); got.code() != "CONFLICT" {
 		t.Errorf("an Owner invited as an Owner: %v", got)
 	}
 	ctx := auditor.signIn()
@@ -610,7 +694,9 @@ func (p *society) resetSecondFactor(t *testing.T) {
 	if next, err = p.identity.VerifyAddressCode(ctx, code); err != nil {
 		t.Fatal(err)
 	}
-	if roles := rbac.ActorFrom(victim.enrol(p.with(victim.context(), next.Token))).RolesIn(p.m.Partition.ID); !slices.Equal(roles, []rbac.Role{rbac.CAAdministrators}) {
+	if roles := rbac.ActorFrom(victim.enrol(p.with(victim.context(), next.Token))).RolesIn(p.m.Partition.ID); !slices.Equal(
+		roles, []rbac.Role{rbac.CAAdministrators},
+	) {
 		t.Errorf("enrolled anew: %v", roles)
 	}
 	if _, in := victim.halfway(); in.CodeRequired || !slices.Contains(in.Factors, identity.TOTP) {
@@ -681,7 +767,9 @@ func (p *society) rolesTakeProof(t *testing.T) {
 	if _, err := p.identity.ResendInvitation(there, p.rival, offered.User.ID); err != nil {
 		t.Error(err)
 	}
-	if _, err := p.approvals.SetRules(anna, approval.Change{PartitionID: p.rival, Rules: []*approval.Rule{rule(approval.RoleChange, 1)}}); err != nil {
+	if _, err := p.approvals.SetRules(
+		anna, approval.Change{PartitionID: p.rival, Rules: []*approval.Rule{rule(approval.RoleChange, 1)}},
+	); err != nil {
 		t.Fatal(err)
 	}
 	_, err = p.identity.GrantRole(anna, p.rival, "anna", rbac.CAAdministrators)
@@ -766,7 +854,9 @@ func (p *society) ownRecovery(t *testing.T) {
 	}
 
 	// Who has only the mailbox asks the operator to reset the second factor next.
-	id := p.must(p.operator, `{ accounts(search: "w@x.example") { nodes { id } } }`)["accounts"].(map[string]any)["nodes"].([]any)[0].(map[string]any)["id"]
+	id := p.must(
+		p.operator, `{ accounts(search: "w@x.example") { nodes { id } } }`,
+	)["accounts"].(map[string]any)["nodes"].([]any)[0].(map[string]any)["id"]
 	reset := fmt.Sprintf(`mutation { resetSecondFactor(input: {id: %q}) { user { id } } }`, id)
 	if got := p.ask(t, p.operator, reset, nil); got.code() != "CONFLICT" {
 		t.Errorf("a mailbox resets the password and then the second factor: %v", got)
@@ -860,7 +950,9 @@ func (p *society) guessesTellNothing(t *testing.T) {
 	}
 	// Somebody who types an unknown name leaves it nowhere.
 	var subjects []string
-	if err := p.store.DB(t.Context()).Table("sign_in_failures").Pluck("subject", &subjects).Error; err != nil || strings.Contains(strings.Join(subjects, " "), "nobody-at-all") {
+	if err := p.store.DB(t.Context()).Table("sign_in_failures").Pluck("subject", &subjects).Error; err != nil || strings.Contains(
+		strings.Join(subjects, " "), "nobody-at-all",
+	) {
 		t.Error(subjects, err)
 	}
 }

@@ -50,7 +50,9 @@ func (free) ReleaseCertificates(context.Context, string, int64) error { return n
 func (free) AllowCertificate(context.Context, string) error           { return nil }
 
 func asPerson(name string) context.Context {
-	return rbac.WithActor(context.Background(), &rbac.Actor{Kind: rbac.System, ID: name, Name: name, IPAddress: "192.0.2.9", RequestID: "request-1"})
+	return rbac.WithActor(
+		context.Background(), &rbac.Actor{Kind: rbac.System, ID: name, Name: name, IPAddress: "192.0.2.9", RequestID: "request-1"},
+	)
 }
 
 func signedRequest(t testing.TB, key crypto.Signer, template x509.CertificateRequest) string {
@@ -93,7 +95,10 @@ func newBench(t *testing.T) *bench {
 }
 
 func (b *bench) request(profileID, host string) intake.Text {
-	return intake.Text{CAID: b.ca.ID, ProfileID: profileID, CSR: signedRequest(b.t, b.key, x509.CertificateRequest{Subject: pkix.Name{CommonName: host}, DNSNames: []string{host}})}
+	return intake.Text{
+		CAID: b.ca.ID, ProfileID: profileID,
+		CSR: signedRequest(b.t, b.key, x509.CertificateRequest{Subject: pkix.Name{CommonName: host}, DNSNames: []string{host}}),
+	}
 }
 
 func (b *bench) clone(source, id string) *profiles.Profile {
@@ -134,14 +139,19 @@ func wants(t *testing.T, what string, err error, kind fault.Kind, word string) {
 func TestTheLifeOfACustomProfile(t *testing.T) {
 	b := newBench(t)
 	for id, why := range map[string]string{"privatessl-tls-server": "already", "X": "lower-case", "a": "2 to 64"} {
-		if _, err := b.profiles.Clone(b.ctx, b.partition, "privatessl-tls-server", id, profiles.Draft{Name: "Ours"}); err == nil || !strings.Contains(err.Error(), why) {
+		if _, err := b.profiles.Clone(
+			b.ctx, b.partition, "privatessl-tls-server", id, profiles.Draft{Name: "Ours"},
+		); err == nil || !strings.Contains(err.Error(), why) {
 			t.Errorf("cloned as %s: %v", id, err)
 		}
 	}
 	_, err := b.profiles.Clone(b.ctx, b.partition, "basic-ca-subord", "my-ca", profiles.Draft{Name: "Ours"})
 	wants(t, "cloning an authority profile", err, fault.PolicyRefused, "authority")
 	authority, _ := profile.ByID("ocsp-signer")
-	_, err = b.profiles.Clone(b.ctx, b.partition, "privatessl-tls-server", "ocsp-signer2", profiles.Draft{Name: "Ours", JSON: strings.Replace(string(authority.JSON()), `"ocsp-signer"`, `"ocsp-signer2"`, 1)})
+	_, err = b.profiles.Clone(
+		b.ctx, b.partition, "privatessl-tls-server", "ocsp-signer2",
+		profiles.Draft{Name: "Ours", JSON: strings.Replace(string(authority.JSON()), `"ocsp-signer"`, `"ocsp-signer2"`, 1)},
+	)
 	wants(t, "an authority profile by its JSON", err, fault.Invalid, "SUBSCRIBER")
 
 	p := b.clone("privatessl-tls-server", "our-servers")
@@ -163,7 +173,9 @@ func TestTheLifeOfACustomProfile(t *testing.T) {
 	wants(t, "a change of an old version", err, fault.Conflict, "now at version 2")
 	_, err = b.profiles.Update(b.ctx, b.partition, p.ID, 2, profiles.Draft{JSON: string(second.JSON())}, "")
 	wants(t, "no change", err, fault.Conflict, "no changes")
-	_, err = b.profiles.Update(b.ctx, b.partition, p.ID, 2, profiles.Draft{JSON: strings.Replace(string(second.JSON()), "P30D", "30 days", 1)}, "")
+	_, err = b.profiles.Update(
+		b.ctx, b.partition, p.ID, 2, profiles.Draft{JSON: strings.Replace(string(second.JSON()), "P30D", "30 days", 1)}, "",
+	)
 	wants(t, "a bad change", err, fault.Invalid, "ISO 8601")
 	if f := fault.Of(err); f.Field != "json.validity_period" {
 		t.Errorf("the bad change is at %s", f.Field)
@@ -217,8 +229,13 @@ func TestTheLifeOfACustomProfile(t *testing.T) {
 		t.Error("another life of an identifier has the same key")
 	}
 	wants(t, "changing a system profile", b.profiles.Delete(b.ctx, b.partition, "privatessl-tls-server", 0), fault.PolicyRefused, "system")
-	got := b.ask(t, rbac.SystemActor(), `{ partition(id: "`+b.partition+`") { retiredProfiles { nodes { id issued system versions { nodes { version createdBy comment } } changes(from: 0, to: 2) { path } } } auditEvents(first: 50, filter: {action: "profile."}) { nodes { action result details } } } }`, nil)
-	if text := fmt.Sprint(got.Data); got.code() != "" || !strings.Contains(text, "our-servers") || !strings.Contains(text, "profile.retire") || !strings.Contains(text, "validity_period") {
+	got := b.ask(
+		t, rbac.SystemActor(),
+		`{ partition(id: "`+b.partition+`") { retiredProfiles { nodes { id issued system versions { nodes { version createdBy comment } } changes(from: 0, to: 2) { path } } } auditEvents(first: 50, filter: {action: "profile."}) { nodes { action result details } } } }`,
+		nil,
+	)
+	if text := fmt.Sprint(got.Data); got.code() != "" || !strings.Contains(text, "our-servers") ||
+		!strings.Contains(text, "profile.retire") || !strings.Contains(text, "validity_period") {
 		t.Errorf("%v %v", got.Errors, text)
 	}
 }
@@ -227,7 +244,10 @@ func TestTheLifeOfACustomProfile(t *testing.T) {
 func TestProfileChangesReachOtherServers(t *testing.T) {
 	b := newBench(t)
 	e := b.enrollment
-	other := (&enrollment.Service{Approvals: e.Approvals, Store: e.Store, Guard: e.Guard, Audit: e.Audit, Jobs: e.Jobs, Keys: e.Keys, CAs: e.CAs, Profiles: e.Profiles, EndEntities: e.EndEntities, Quota: e.Quota, Limits: e.Limits, Now: e.Now, ClockSkew: e.ClockSkew}).Init()
+	other := (&enrollment.Service{
+		Approvals: e.Approvals, Store: e.Store, Guard: e.Guard, Audit: e.Audit, Jobs: e.Jobs, Keys: e.Keys, CAs: e.CAs,
+		Profiles: e.Profiles, EndEntities: e.EndEntities, Quota: e.Quota, Limits: e.Limits, Now: e.Now, ClockSkew: e.ClockSkew,
+	}).Init()
 	issue := func() (*enrollment.Issued, error) {
 		return other.Issue(b.ctx, b.request("shared", "a.example").Request())
 	}
@@ -286,10 +306,18 @@ func TestTheStoryOfACertificate(t *testing.T) {
 	b.choose("story")
 	b.edit(p, func(p *profile.Profile) { p.ValidityPeriod = "P10D" })
 	unknown := pkix.Extension{Id: asn1.ObjectIdentifier{1, 2, 3, 4}, Value: []byte{5, 0}}
-	token := rbac.WithActor(context.Background(), &rbac.Actor{Kind: rbac.TokenActor, ID: "t1", Name: "deployer", IPAddress: "192.0.2.9", RequestID: "request-7", Grants: map[string][]rbac.Role{b.partition: {rbac.Owners}}})
+	token := rbac.WithActor(
+		context.Background(),
+		&rbac.Actor{
+			Kind: rbac.TokenActor, ID: "t1", Name: "deployer", IPAddress: "192.0.2.9", RequestID: "request-7",
+			Grants: map[string][]rbac.Role{b.partition: {rbac.Owners}},
+		},
+	)
 	request := b.request("story", "unused.example")
 	request.EndEntity = "story-host"
-	request.CSR = signedRequest(t, b.key, x509.CertificateRequest{Subject: pkix.Name{CommonName: "story.example"}, ExtraExtensions: []pkix.Extension{unknown}})
+	request.CSR = signedRequest(
+		t, b.key, x509.CertificateRequest{Subject: pkix.Name{CommonName: "story.example"}, ExtraExtensions: []pkix.Extension{unknown}},
+	)
 	made, err := b.enrollment.Issue(token, request.Request())
 	if err != nil {
 		t.Fatal(err)
@@ -298,7 +326,9 @@ func TestTheStoryOfACertificate(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.edit(mustProfile(t, b, "story"), func(p *profile.Profile) { p.Name = "Later" })
-	got := b.ask(t, rbac.SystemActor(), `{ certificate(id: "`+made.Certificate.ID+`") { endEntity { identifier } profileVersion profile { name version } story {
+	got := b.ask(
+		t, rbac.SystemActor(),
+		`{ certificate(id: "`+made.Certificate.ID+`") { endEntity { identifier } profileVersion profile { name version } story {
 		recorded protocol actorName ipAddress requestId asked { subject extensions { oid } serverSideKey } decisions { rule outcome detail } changes { what asked issued } events { action } crlUrls ocspUrls } } }`, nil)
 	if got.code() != "" {
 		t.Fatal(got.Errors)
@@ -307,8 +337,11 @@ func TestTheStoryOfACertificate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, part := range []string{`"protocol":"api"`, `"actorName":"deployer"`, `"ipAddress":"192.0.2.9"`, `"requestId":"request-7"`, `"subject":"CN=story.example"`, `{"oid":"1.2.3.4"}`, `"outcome":"left out"`, `"profileVersion":2`, `"name":"Ours"`,
-		`{"asked":"","issued":"story.example","what":"subjectAlternativeNames"}`, `{"action":"certificate.issue"},{"action":"certificate.revoke"}`, `"identifier":"story-host"`, `/crl/`, `/ocsp/`} {
+	for _, part := range []string{
+		`"protocol":"api"`, `"actorName":"deployer"`, `"ipAddress":"192.0.2.9"`, `"requestId":"request-7"`, `"subject":"CN=story.example"`,
+		`{"oid":"1.2.3.4"}`, `"outcome":"left out"`, `"profileVersion":2`, `"name":"Ours"`,
+		`{"asked":"","issued":"story.example","what":"subjectAlternativeNames"}`,
+		`{"action":"certificate.issue"},{"action":"certificate.revoke"}`, `"identifier":"story-host"`, `/crl/`, `/ocsp/`} {
 		if !strings.Contains(string(text), part) {
 			t.Errorf("the story lacks %s\n%s", part, text)
 		}
@@ -321,8 +354,13 @@ func TestTheStoryOfACertificate(t *testing.T) {
 	if _, err := b.enrollment.Issue(token, request.Request()); err == nil {
 		t.Fatal("issued against the rule")
 	}
-	got = b.ask(t, rbac.SystemActor(), `{ partition(id: "`+b.partition+`") { auditEvents(first: 1, filter: {action: "certificate.issue", result: REFUSED}) { nodes { summary details } } } }`, nil)
-	if text := fmt.Sprint(got.Data); !strings.Contains(text, "rule:san_rules[0]") || !strings.Contains(text, "profile:story") || !strings.Contains(text, "ca:issuing-1") || !strings.Contains(text, "story.example") {
+	got = b.ask(
+		t, rbac.SystemActor(),
+		`{ partition(id: "`+b.partition+`") { auditEvents(first: 1, filter: {action: "certificate.issue", result: REFUSED}) { nodes { summary details } } } }`,
+		nil,
+	)
+	if text := fmt.Sprint(got.Data); !strings.Contains(text, "rule:san_rules[0]") || !strings.Contains(text, "profile:story") ||
+		!strings.Contains(text, "ca:issuing-1") || !strings.Contains(text, "story.example") {
 		t.Errorf("the refusal says %s", text)
 	}
 }
@@ -361,13 +399,22 @@ func TestReplay(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r.Requests != 3 || r.Same != same || r.Changed != changed || r.Refused != refused || len(r.Examples) != changed+refused || !strings.Contains(fmt.Sprint(r.Rules, r.Examples), word) {
+		if r.Requests != 3 || r.Same != same || r.Changed != changed || r.Refused != refused || len(r.Examples) != changed+refused ||
+			!strings.Contains(
+				fmt.Sprint(r.Rules, r.Examples), word,
+			) {
 			t.Errorf("%s: %+v", what, r)
 		}
 	}
 	run("as it is", func(*profile.Profile) {}, 3, 0, 0, "")
-	run("shorter", func(p *profile.Profile) { p.ValidityPeriod = "P90D" }, 0, 3, 0, fmt.Sprintf("validity: %.0f days, now 90 days", b.now().AddDate(3, 0, 0).Sub(b.now()).Hours()/24))
-	run("another purpose", func(p *profile.Profile) { p.Usages = []string{profile.DigitalSignature, "1.3.6.1.5.5.7.3.2"} }, 0, 3, 0, "extended key usage")
+	run(
+		"shorter", func(p *profile.Profile) { p.ValidityPeriod = "P90D" }, 0, 3, 0,
+		fmt.Sprintf("validity: %.0f days, now 90 days", b.now().AddDate(3, 0, 0).Sub(b.now()).Hours()/24),
+	)
+	run(
+		"another purpose", func(p *profile.Profile) { p.Usages = []string{profile.DigitalSignature, "1.3.6.1.5.5.7.3.2"} }, 0, 3, 0,
+		"extended key usage",
+	)
 	run("only corp", func(p *profile.Profile) {
 		p.SANRules = []profile.SANRule{{Type: "DNS_NAME", Suffixes: []string{"corp.example"}}}
 	}, 2, 0, 1, "san_rules[0]:1")
@@ -390,7 +437,9 @@ func tbsWithoutSerial(t *testing.T, tbs []byte) []byte {
 	t.Helper()
 	input := cryptobyte.String(tbs)
 	var inner, version, serial cryptobyte.String
-	if !input.ReadASN1(&inner, cbasn1.SEQUENCE) || !inner.ReadASN1Element(&version, cbasn1.Tag(0).ContextSpecific().Constructed()) || !inner.ReadASN1Element(&serial, cbasn1.INTEGER) {
+	if !input.ReadASN1(&inner, cbasn1.SEQUENCE) || !inner.ReadASN1Element(
+		&version, cbasn1.Tag(0).ContextSpecific().Constructed(),
+	) || !inner.ReadASN1Element(&serial, cbasn1.INTEGER) {
 		t.Fatalf("%x is no TBSCertificate", tbs)
 	}
 	return append([]byte(version), inner...)
@@ -406,13 +455,20 @@ func TestWhatIfIsIssuance(t *testing.T) {
 	b := newBench(t)
 	stands := store.Now().Truncate(time.Second)
 	e := b.enrollment
-	service := (&enrollment.Service{Approvals: e.Approvals, Store: e.Store, Guard: e.Guard, Audit: e.Audit, Jobs: e.Jobs, Keys: e.Keys, CAs: e.CAs, Profiles: e.Profiles, EndEntities: e.EndEntities, Quota: free{}, Limits: free{},
+	service := (&enrollment.Service{
+		Approvals: e.Approvals, Store: e.Store, Guard: e.Guard, Audit: e.Audit, Jobs: e.Jobs, Keys: e.Keys, CAs: e.CAs,
+		Profiles: e.Profiles, EndEntities: e.EndEntities, Quota: free{}, Limits: free{},
 		Now: func() time.Time { return stands }, ClockSkew: e.ClockSkew}).Init()
 
 	custom := b.clone("privatessl-tls-server-supply-san", "random-limits")
 	b.edit(custom, func(p *profile.Profile) {
-		p.SubjectRules = []profile.SubjectRule{{Attribute: "CN", Presence: profile.Required}, {Attribute: "OU", Presence: profile.Forbidden}, {Attribute: "O", Presence: profile.Optional, Pattern: "Example.*"}}
-		p.SANRules = []profile.SANRule{{Type: "DNS_NAME", Suffixes: []string{"corp.example"}}, {Type: "IP_ADDRESS", Networks: []string{"10.0.0.0/8"}}}
+		p.SubjectRules = []profile.SubjectRule{
+			{Attribute: "CN", Presence: profile.Required}, {Attribute: "OU", Presence: profile.Forbidden},
+			{Attribute: "O", Presence: profile.Optional, Pattern: "Example.*"},
+		}
+		p.SANRules = []profile.SANRule{
+			{Type: "DNS_NAME", Suffixes: []string{"corp.example"}}, {Type: "IP_ADDRESS", Networks: []string{"10.0.0.0/8"}},
+		}
 		p.MaxValidityPeriod, p.IgnoreUnknownExtensions = "P1Y", false
 	})
 	b.clone("wstep-digital-signature-key-encipherment", "random-wstep")
@@ -458,7 +514,8 @@ func TestWhatIfIsIssuance(t *testing.T) {
 				if err != nil {
 					refused.Add(1)
 					f := fault.Of(err)
-					if look.Refusal == nil || look.Refusal.Message != f.Message || look.Refusal.Field != f.Field || look.Refusal.Rule != f.Rule || look.Refusal.Kind != f.Kind {
+					if look.Refusal == nil || look.Refusal.Message != f.Message || look.Refusal.Field != f.Field ||
+						look.Refusal.Rule != f.Rule || look.Refusal.Kind != f.Kind {
 						t.Errorf("issuance refuses: %v (%v); what-if: %+v", err, errors.Unwrap(f), look.Refusal)
 					}
 					continue
@@ -510,9 +567,14 @@ func TestWhatIfIsIssuance(t *testing.T) {
 func randomRequest(t testing.TB, r *rand.Rand, keys []crypto.Signer, caID string, ids []string, now time.Time) intake.Text {
 	pick := func(list ...string) string { return list[r.IntN(len(list))] }
 	host := func() string {
-		return fmt.Sprintf("%s%d.%s", pick("www", "api", "x-", "Mail"), r.IntN(1000), pick("corp.example", "example.com", "corp.example", "xn--bcher-kva.example", "a_b", "evilcorp.example"))
+		return fmt.Sprintf(
+			"%s%d.%s", pick("www", "api", "x-", "Mail"), r.IntN(1000),
+			pick("corp.example", "example.com", "corp.example", "xn--bcher-kva.example", "a_b", "evilcorp.example"),
+		)
 	}
-	template := x509.CertificateRequest{Subject: pkix.Name{CommonName: pick(host(), host(), fmt.Sprintf("h%d.corp.example", r.IntN(100)), "Bücher", "", "10.1.2.3")}}
+	template := x509.CertificateRequest{
+		Subject: pkix.Name{CommonName: pick(host(), host(), fmt.Sprintf("h%d.corp.example", r.IntN(100)), "Bücher", "", "10.1.2.3")},
+	}
 	for _, add := range []func(){
 		func() { template.Subject.Organization = []string{pick("Example", "Example Ltd", "Other, Inc.", `a"b`)} },
 		func() { template.Subject.OrganizationalUnit = []string{"Unit"} },
@@ -528,13 +590,24 @@ func randomRequest(t testing.TB, r *rand.Rand, keys []crypto.Signer, caID string
 			template.URIs = append(template.URIs, &url.URL{Scheme: "https", Host: "example.com", Path: "/x"})
 		},
 		func() {
-			template.ExtraExtensions = append(template.ExtraExtensions, pkix.Extension{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 311, 20, 2}, Value: []byte{0x1e, 4, 0, 'W', 0, 'S'}})
+			template.ExtraExtensions = append(
+				template.ExtraExtensions,
+				pkix.Extension{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 311, 20, 2}, Value: []byte{0x1e, 4, 0, 'W', 0, 'S'}},
+			)
 		},
 		func() {
-			template.ExtraExtensions = append(template.ExtraExtensions, pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 37}, Value: []byte{0x30, 0x0a, 6, 8, 0x2b, 6, 1, 5, 5, 7, 3, byte(1 + r.IntN(9))}})
+			template.ExtraExtensions = append(
+				template.ExtraExtensions,
+				pkix.Extension{
+					Id: asn1.ObjectIdentifier{2, 5, 29, 37}, Value: []byte{0x30, 0x0a, 6, 8, 0x2b, 6, 1, 5, 5, 7, 3, byte(1 + r.IntN(9))},
+				},
+			)
 		},
 		func() {
-			template.ExtraExtensions = append(template.ExtraExtensions, pkix.Extension{Id: asn1.ObjectIdentifier{1, 2, 3, r.IntN(9)}, Critical: r.IntN(2) == 0, Value: []byte{5, 0}})
+			template.ExtraExtensions = append(
+				template.ExtraExtensions,
+				pkix.Extension{Id: asn1.ObjectIdentifier{1, 2, 3, r.IntN(9)}, Critical: r.IntN(2) == 0, Value: []byte{5, 0}},
+			)
 		},
 	} {
 		if r.IntN(4) == 0 {
@@ -543,13 +616,18 @@ func randomRequest(t testing.TB, r *rand.Rand, keys []crypto.Signer, caID string
 	}
 	request := intake.Text{CAID: caID, ProfileID: ids[r.IntN(len(ids))], CSR: signedRequest(t, keys[r.IntN(len(keys))], template)}
 	if r.IntN(5) == 0 {
-		subject := pick("CN=given.corp.example,O=Example", "CN=a+UID=b,DC=corp,DC=example", "CN=\\C3\\A4,C=DE", "O=No common name", "nonsense")
+		subject := pick(
+			"CN=given.corp.example,O=Example", "CN=a+UID=b,DC=corp,DC=example", "CN=\\C3\\A4,C=DE", "O=No common name", "nonsense",
+		)
 		request.Subject = &subject
 	}
 	if r.IntN(5) == 0 {
 		request.SANsGiven = true
 		for range r.IntN(3) {
-			request.SANs = append(request.SANs, intake.AlternativeName{Type: "DNS_NAME", Value: pick("given.corp.example", "other.example", "*.corp.example", "bad name")})
+			request.SANs = append(
+				request.SANs,
+				intake.AlternativeName{Type: "DNS_NAME", Value: pick("given.corp.example", "other.example", "*.corp.example", "bad name")},
+			)
 		}
 	}
 	if r.IntN(4) == 0 {
@@ -561,7 +639,9 @@ func randomRequest(t testing.TB, r *rand.Rand, keys []crypto.Signer, caID string
 	}
 	if r.IntN(6) == 0 {
 		value, _ := base64.StdEncoding.DecodeString("MAkwBwYFKgMEBQY=")
-		request.Extensions = append(request.Extensions, intake.GivenExtension{OID: pick("2.5.29.32", "1.2.3.4.5", "2.5.29.19", "x"), Value: value})
+		request.Extensions = append(
+			request.Extensions, intake.GivenExtension{OID: pick("2.5.29.32", "1.2.3.4.5", "2.5.29.19", "x"), Value: value},
+		)
 	}
 	return request
 }

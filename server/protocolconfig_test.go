@@ -23,7 +23,13 @@ const acmeProfile = "privatessl-tls-server"
 
 func (b *bench) configure(identifier string) *protocolconfig.Configuration {
 	b.t.Helper()
-	c, err := b.configurations.Create(b.ctx, protocolconfig.Request{PartitionID: b.partition, Identifier: identifier, Type: acme.TypeID, Description: "Servers", Offerings: protocolconfig.One(b.ca.ID, acmeProfile)})
+	c, err := b.configurations.Create(
+		b.ctx,
+		protocolconfig.Request{
+			PartitionID: b.partition, Identifier: identifier, Type: acme.TypeID, Description: "Servers",
+			Offerings: protocolconfig.One(b.ca.ID, acmeProfile),
+		},
+	)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -41,24 +47,38 @@ func TestTheLifeOfAProtocolConfiguration(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	good := protocolconfig.Request{PartitionID: b.partition, Identifier: "servers", Type: acme.TypeID, Offerings: protocolconfig.One(b.ca.ID, acmeProfile)}
+	good := protocolconfig.Request{
+		PartitionID: b.partition, Identifier: "servers", Type: acme.TypeID, Offerings: protocolconfig.One(b.ca.ID, acmeProfile),
+	}
 	for what, c := range map[string]struct {
 		change func(*protocolconfig.Request)
 		kind   fault.Kind
 		field  string
 	}{
-		"short identifier":         {func(r *protocolconfig.Request) { r.Identifier = "a" }, fault.Invalid, "identifier"},
-		"upper case":               {func(r *protocolconfig.Request) { r.Identifier = "Servers" }, fault.Invalid, "identifier"},
-		"19 characters":            {func(r *protocolconfig.Request) { r.Identifier = "a234567890123456789" }, fault.Invalid, "identifier"},
-		"no such type":             {func(r *protocolconfig.Request) { r.Type = "TELNET" }, fault.Invalid, "type"},
-		"long description":         {func(r *protocolconfig.Request) { r.Description = strings.Repeat("x", 201) }, fault.Invalid, "description"},
+		"short identifier": {func(r *protocolconfig.Request) { r.Identifier = "a" }, fault.Invalid, "identifier"},
+		"upper case":       {func(r *protocolconfig.Request) { r.Identifier = "Servers" }, fault.Invalid, "identifier"},
+		"19 characters":    {func(r *protocolconfig.Request) { r.Identifier = "a234567890123456789" }, fault.Invalid, "identifier"},
+		"no such type":     {func(r *protocolconfig.Request) { r.Type = "TELNET" }, fault.Invalid, "type"},
+		"long description": {
+			func(r *protocolconfig.Request) { r.Description = strings.Repeat("x", 201) }, fault.Invalid, "description",
+		},
 		"settings of nobody":       {func(r *protocolconfig.Request) { r.Settings = `{"nonsense": 1}` }, fault.Invalid, ""},
 		"settings that are a list": {func(r *protocolconfig.Request) { r.Settings = `[]` }, fault.Invalid, "settings"},
 		"no such CA":               {func(r *protocolconfig.Request) { r.Offerings[0].CAID = "x" }, fault.Invalid, "offerings[0].caId"},
-		"profile of another CA":    {func(r *protocolconfig.Request) { r.Offerings[0].CAID = root.ID }, fault.PolicyRefused, "offerings[0].profileId"},
-		"profile of other group":   {func(r *protocolconfig.Request) { r.Offerings[0].ProfileID = "mdmws-digital-signature" }, fault.PolicyRefused, "offerings[0].profileId"},
-		"profile not selected":     {func(r *protocolconfig.Request) { r.Offerings[0].ProfileID = b.clone(acmeProfile, "unselected").ID }, fault.PolicyRefused, "offerings[0].profileId"},
-		"no such profile":          {func(r *protocolconfig.Request) { r.Offerings[0].ProfileID = "x" }, fault.PolicyRefused, "offerings[0].profileId"},
+		"profile of another CA": {
+			func(r *protocolconfig.Request) { r.Offerings[0].CAID = root.ID }, fault.PolicyRefused, "offerings[0].profileId",
+		},
+		"profile of other group": {
+			func(r *protocolconfig.Request) { r.Offerings[0].ProfileID = "mdmws-digital-signature" }, fault.PolicyRefused,
+			"offerings[0].profileId",
+		},
+		"profile not selected": {
+			func(r *protocolconfig.Request) { r.Offerings[0].ProfileID = b.clone(acmeProfile, "unselected").ID }, fault.PolicyRefused,
+			"offerings[0].profileId",
+		},
+		"no such profile": {
+			func(r *protocolconfig.Request) { r.Offerings[0].ProfileID = "x" }, fault.PolicyRefused, "offerings[0].profileId",
+		},
 	} {
 		r := good
 		r.Offerings = slices.Clone(good.Offerings)
@@ -100,7 +120,9 @@ func TestTheLifeOfAProtocolConfiguration(t *testing.T) {
 	}
 	_, err = b.configurations.Update(b.ctx, made.ID, protocolconfig.Change{Description: new("Web servers")})
 	wants(t, "changing nothing", err, fault.Conflict, "nothing")
-	_, err = b.configurations.UpdateOffering(b.ctx, made.Offerings[0].ID, protocolconfig.OfferingChange{ProfileID: new("mdmws-digital-signature")})
+	_, err = b.configurations.UpdateOffering(
+		b.ctx, made.Offerings[0].ID, protocolconfig.OfferingChange{ProfileID: new("mdmws-digital-signature")},
+	)
 	wants(t, "a profile of another group", err, fault.PolicyRefused, "group")
 
 	// Who looks at it sees at once why nothing is issued.
@@ -131,7 +153,9 @@ func TestTheLifeOfAProtocolConfiguration(t *testing.T) {
 	b.choose(acmeProfile)
 
 	// Beside the demo's own.
-	if list, n, err := b.configurations.OfCA(b.ctx, root, 10); err != nil || n != 2 || !slices.ContainsFunc(list, func(c *protocolconfig.Configuration) bool { return c.ID == made.ID }) {
+	if list, n, err := b.configurations.OfCA(b.ctx, root, 10); err != nil || n != 2 || !slices.ContainsFunc(
+		list, func(c *protocolconfig.Configuration) bool { return c.ID == made.ID },
+	) {
 		t.Errorf("what ends with the root: %v, %d, %v", list, n, err)
 	}
 	if _, err := b.cas.Delete(b.ctx, b.ca.ID, b.ca.Identifier); err != nil {
@@ -183,14 +207,19 @@ func TestWhatComesThroughAProtocolBearsItsConfiguration(t *testing.T) {
 	if _, err := b.enrollment.Issue(b.client(others), other.Request()); err != nil {
 		t.Fatal(err)
 	}
-	if c := issued.Certificate; c.Source != "acme" || c.RequestedBy != "acme:servers" || c.ConfigurationID == nil || *c.ConfigurationID != servers.ID || c.Story.Protocol != "acme" {
+	if c := issued.Certificate; c.Source != "acme" || c.RequestedBy != "acme:servers" || c.ConfigurationID == nil ||
+		*c.ConfigurationID != servers.ID || c.Story.Protocol != "acme" {
 		t.Errorf("issued %+v", c)
 	}
-	if mine, err := b.enrollment.Issue(b.ctx, b.request(acmeProfile, "mine.example").Request()); err != nil || mine.Certificate.ConfigurationID != nil {
+	if mine, err := b.enrollment.Issue(
+		b.ctx, b.request(acmeProfile, "mine.example").Request(),
+	); err != nil || mine.Certificate.ConfigurationID != nil {
 		t.Errorf("a person's certificate: %v, %v", mine, err)
 	}
 	all := page.Request{First: 10}
-	if list, err := b.certificates.List(b.ctx, b.partition, certificate.Filter{ConfigurationID: servers.ID}, certificate.Newest, all); err != nil || len(list.Nodes) != 2 {
+	if list, err := b.certificates.List(
+		b.ctx, b.partition, certificate.Filter{ConfigurationID: servers.ID}, certificate.Newest, all,
+	); err != nil || len(list.Nodes) != 2 {
 		t.Errorf("certificates %+v, %v", list, err)
 	}
 	entities, err := b.endEntities.List(b.ctx, b.partition, endentity.Filter{ConfigurationID: servers.ID}, all)
@@ -227,7 +256,9 @@ func TestWhatComesThroughAProtocolBearsItsConfiguration(t *testing.T) {
 		{"change its own settings", func() error { _, err := b.configurations.Disable(ctx, servers.ID); return err }},
 		{"read the events", func() error { _, err := b.audit.List(ctx, b.partition, audit.Filter{}, all); return err }},
 		{"be granted", func() error {
-			_, _, err := b.identity.CreateToken(b.ctx, identity.NewToken{PartitionID: b.partition, Name: "x", Role: rbac.Protocol, ExpiresAt: b.now().AddDate(0, 0, 1)})
+			_, _, err := b.identity.CreateToken(
+				b.ctx, identity.NewToken{PartitionID: b.partition, Name: "x", Role: rbac.Protocol, ExpiresAt: b.now().AddDate(0, 0, 1)},
+			)
 			return err
 		}},
 	} {
@@ -252,20 +283,30 @@ func TestWhatComesThroughAProtocolBearsItsConfiguration(t *testing.T) {
 			t.Error("not newest first")
 		}
 	}
-	want := "protocol.disable SUCCESS, certificate.revoke SUCCESS, ca.delete REFUSED, certificate.issue SUCCESS, certificate.issue REFUSED, certificate.issue SUCCESS, certificate.issue SUCCESS, protocol.create SUCCESS"
+	want := "protocol.disable SUCCESS, certificate.revoke SUCCESS, ca.delete REFUSED, certificate.issue SUCCESS, certificate.issue " +
+		"REFUSED, certificate.issue SUCCESS, certificate.issue SUCCESS, protocol.create SUCCESS"
 	if got := strings.Join(seen, ", "); got != want {
 		t.Errorf("events %s", got)
 	}
-	only, err := b.audit.List(b.ctx, b.partition, audit.Filter{ConfigurationID: servers.ID, Action: "certificate.issue", Result: audit.Success}, page.Request{First: 1})
+	only, err := b.audit.List(
+		b.ctx, b.partition, audit.Filter{ConfigurationID: servers.ID, Action: "certificate.issue", Result: audit.Success},
+		page.Request{First: 1},
+	)
 	if err != nil || len(only.Nodes) != 1 || !only.HasNext || only.Total != 3 {
 		t.Errorf("filtered: %+v, %v", only, err)
 	}
-	second, err := b.audit.List(b.ctx, b.partition, audit.Filter{ConfigurationID: servers.ID, Action: "certificate.issue", Result: audit.Success}, page.Request{First: 2, After: *only.EndCursor()})
+	second, err := b.audit.List(
+		b.ctx, b.partition, audit.Filter{ConfigurationID: servers.ID, Action: "certificate.issue", Result: audit.Success},
+		page.Request{First: 2, After: *only.EndCursor()},
+	)
 	if err != nil || len(second.Nodes) != 2 || second.HasNext {
 		t.Errorf("the next page: %+v, %v", second, err)
 	}
 	exported := 0
-	if err := b.audit.Each(b.ctx, b.partition, audit.Filter{ConfigurationID: servers.ID, Action: "certificate."}, func(*audit.Event) error { exported++; return nil }); err != nil || exported < 5 {
+	if err := b.audit.Each(
+		b.ctx, b.partition, audit.Filter{ConfigurationID: servers.ID, Action: "certificate."},
+		func(*audit.Event) error { exported++; return nil },
+	); err != nil || exported < 5 {
 		t.Errorf("%d exported, %v", exported, err)
 	}
 }
@@ -274,7 +315,12 @@ func TestAProfileInUseByAProtocolIsKept(t *testing.T) {
 	b := newBench(t)
 	p := b.clone(acmeProfile, "our-acme")
 	b.choose(p.ID)
-	c, err := b.configurations.Create(b.ctx, protocolconfig.Request{PartitionID: b.partition, Identifier: "ours", Type: acme.TypeID, Offerings: protocolconfig.One(b.ca.ID, p.ID)})
+	c, err := b.configurations.Create(
+		b.ctx,
+		protocolconfig.Request{
+			PartitionID: b.partition, Identifier: "ours", Type: acme.TypeID, Offerings: protocolconfig.One(b.ca.ID, p.ID),
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -321,7 +367,13 @@ func TestOnlyAuthoritiesThatCanIssueAreOffered(t *testing.T) {
 	for caID, profiles := range before {
 		for _, p := range profiles {
 			n++
-			if _, err := b.configurations.Create(b.ctx, protocolconfig.Request{PartitionID: b.partition, Identifier: "offered-" + strconv.Itoa(n), Type: acme.TypeID, Offerings: protocolconfig.One(caID, p)}); err != nil {
+			if _, err := b.configurations.Create(
+				b.ctx,
+				protocolconfig.Request{
+					PartitionID: b.partition, Identifier: "offered-" + strconv.Itoa(n), Type: acme.TypeID,
+					Offerings: protocolconfig.One(caID, p),
+				},
+			); err != nil {
 				t.Errorf("offered: %s by %s: %v", p, caID, err)
 			}
 		}

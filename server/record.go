@@ -26,7 +26,10 @@ func (a *App) reconcile(ctx context.Context) {
 	ahead, err := a.status.Compare(ctx)
 	for _, one := range ahead {
 		if adopting := a.status.Adopt(ctx, one); adopting != nil {
-			a.log.Error("a CRL outside is ahead of the database and could not be taken over", "crl", one.Name(), "found", one.Source, "error", adopting)
+			a.log.Error(
+				"a CRL outside is ahead of the database and could not be taken over", "crl", one.Name(), "found", one.Source, "error",
+				adopting,
+			)
 			err = adopting
 		}
 	}
@@ -40,7 +43,8 @@ func (a *App) reconcile(ctx context.Context) {
 // newestTime is the latest instant in the database that the clock had when something was written.
 func (a *App) newestTime(ctx context.Context) (newest time.Time, err error) {
 	for _, query := range []string{
-		"SELECT e.time FROM audit_events e JOIN audit_chains c ON c.partition_id = e.partition_id AND c.sequence = e.sequence ORDER BY e.time DESC LIMIT 1",
+		"SELECT e.time FROM audit_events e JOIN audit_chains c ON c.partition_id = e.partition_id AND c.sequence = e.sequence ORDER BY " +
+			"e.time DESC LIMIT 1",
 		"SELECT this_update FROM crl_lists ORDER BY this_update DESC LIMIT 1",
 	} {
 		var times []time.Time
@@ -80,7 +84,9 @@ func (a *App) checkClock(ctx context.Context) {
 	a.log.Error("the clock is behind the newest time in the database: check the clocks of all servers", "behind", behind.String())
 	if err := a.store.Tx(rbac.WithActor(ctx, rbac.SystemActor()), func(ctx context.Context) error {
 		a.audit.Record(ctx, audit.Event{Action: "clock.behind", Result: audit.Failed, ObjectKind: "clock", ObjectName: "clock",
-			Summary: "The clock of the server is " + behind.String() + " behind the newest time in the database.", Details: audit.Details{"seconds": int64(behind.Seconds())}})
+			Summary: "The clock of the server is " + behind.String() + " behind the newest time in the database.", Details: audit.Details{
+				"seconds": int64(behind.Seconds()),
+			}})
 		return nil
 	}); err != nil {
 		a.log.Error("the alarm could not be recorded", "error", err)

@@ -57,7 +57,8 @@ func lintList(t *testing.T, list *x509.RevocationList) {
 	found := false
 	for name, result := range zlint.LintRevocationList(parsed).Results {
 		found = found || name == "e_crl_revocation_time_after_this_update" && result.Status == lint.Pass
-		if result.Status >= lint.Warn && name != "e_crl_extensions_validity" && name != "e_cab_crl_has_valid_reason_code" { // the CA/Browser Forum has no expiredCertsOnCRL and no certificateHold
+		if result.Status >= lint.Warn && name != "e_crl_extensions_validity" &&
+			name != "e_cab_crl_has_valid_reason_code" { // the CA/Browser Forum has no expiredCertsOnCRL and no certificateHold
 			t.Errorf("CRL %d: zlint: %s %s", list.Number, name, result.Details)
 		}
 	}
@@ -88,7 +89,9 @@ func TestClockBehindTheLastCRL(t *testing.T) {
 		if b.ocsp(c).Status != ocsp.Good {
 			t.Error("it is not good yet")
 		}
-		before := b.awaitList(list, "a list with the earlier one", func(l *x509.RevocationList) bool { return reasonOn(l, earlier.SerialNumber) == 4 })
+		before := b.awaitList(
+			list, "a list with the earlier one", func(l *x509.RevocationList) bool { return reasonOn(l, earlier.SerialNumber) == 4 },
+		)
 		lintList(t, before)
 		b.quiet()
 
@@ -96,10 +99,16 @@ func TestClockBehindTheLastCRL(t *testing.T) {
 		if _, err := b.certificates.Revoke(b.ctx, c.ID, certificate.KeyCompromise, nil); err != nil {
 			t.Fatal(err)
 		}
-		after := b.awaitList(list, "a list with the compromised one", func(l *x509.RevocationList) bool { return reasonOn(l, c.SerialNumber) == 1 })
+		after := b.awaitList(
+			list, "a list with the compromised one", func(l *x509.RevocationList) bool { return reasonOn(l, c.SerialNumber) == 1 },
+		)
 		lintList(t, after)
-		if after.Number.Cmp(before.Number) <= 0 || after.ThisUpdate.Before(before.ThisUpdate) || !after.NextUpdate.After(before.ThisUpdate.Add(23*time.Hour)) {
-			t.Errorf("CRL %d of %s to %s follows %d of %s", after.Number, after.ThisUpdate, after.NextUpdate, before.Number, before.ThisUpdate)
+		if after.Number.Cmp(before.Number) <= 0 || after.ThisUpdate.Before(before.ThisUpdate) || !after.NextUpdate.After(
+			before.ThisUpdate.Add(23*time.Hour),
+		) {
+			t.Errorf(
+				"CRL %d of %s to %s follows %d of %s", after.Number, after.ThisUpdate, after.NextUpdate, before.Number, before.ThisUpdate,
+			)
 		}
 		eventually(t, "OCSP tells it", func() error {
 			if r := b.ocsp(c); r.Status != ocsp.Revoked || r.ThisUpdate.Before(r.RevokedAt) || r.ProducedAt.Before(r.RevokedAt) {
@@ -107,11 +116,14 @@ func TestClockBehindTheLastCRL(t *testing.T) {
 			}
 			return nil
 		})
-		if r := b.ocsp(earlier); r.Status != ocsp.Revoked || r.ThisUpdate.Before(r.RevokedAt) || r.ProducedAt.Before(r.RevokedAt) || !r.NextUpdate.After(r.ThisUpdate) {
+		if r := b.ocsp(earlier); r.Status != ocsp.Revoked || r.ThisUpdate.Before(r.RevokedAt) || r.ProducedAt.Before(r.RevokedAt) ||
+			!r.NextUpdate.After(r.ThisUpdate) {
 			t.Errorf("revoked at %s, told at %s (%s to %s)", r.RevokedAt, r.ProducedAt, r.ThisUpdate, r.NextUpdate)
 		}
 		got := b.ask(t, rbac.SystemActor(), `{ certificationAuthority(id: "`+b.ca.ID+`") { crl { alarm { reason kind } } } }`, nil)
-		if text := fmt.Sprint(got.Data); !regexp.MustCompile(`the clock of the server is [0-9]+m`).MatchString(text) || !strings.Contains(text, "kind:CLOCK_BEHIND") {
+		if text := fmt.Sprint(got.Data); !regexp.MustCompile(
+			`the clock of the server is [0-9]+m`,
+		).MatchString(text) || !strings.Contains(text, "kind:CLOCK_BEHIND") {
 			t.Errorf("the alarm is %s", text)
 		}
 	}
@@ -131,7 +143,9 @@ func TestClockBehindTheLastCRL(t *testing.T) {
 	}
 	w := httptest.NewRecorder()
 	b.admin().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
-	if strings.Contains(w.Body.String(), "pkiaas_clock_behind_seconds 0\n") || !strings.Contains(w.Body.String(), "pkiaas_clock_behind_seconds ") {
+	if strings.Contains(
+		w.Body.String(), "pkiaas_clock_behind_seconds 0\n",
+	) || !strings.Contains(w.Body.String(), "pkiaas_clock_behind_seconds ") {
 		t.Error("the metric does not tell it")
 	}
 	// The clock is right as it is, says a person: the lists bear its time again.
@@ -186,11 +200,17 @@ func (k *backup) restore() {
 			b.exec("DELETE FROM certificates WHERE id = ?", c.ID)
 			continue
 		}
-		b.exec("UPDATE certificates SET status = ?, revoked_at = ?, revocation_reason = ?, status_version = 0 WHERE id = ?", was.Status, was.RevokedAt, was.RevocationReason, c.ID)
+		b.exec(
+			"UPDATE certificates SET status = ?, revoked_at = ?, revocation_reason = ?, status_version = 0 WHERE id = ?", was.Status,
+			was.RevokedAt, was.RevocationReason, c.ID,
+		)
 	}
 	b.exec("DELETE FROM crl_lists WHERE ca_id = ? AND number > ?", b.ca.ID, k.ca.CRLNumber)
 	b.exec("DELETE FROM adopted_revocations WHERE ca_id = ?", b.ca.ID)
-	b.exec("UPDATE certification_authorities SET crl_number = ?, status_version = ? WHERE id = ?", k.ca.CRLNumber, k.ca.StatusVersion, b.ca.ID)
+	b.exec(
+		"UPDATE certification_authorities SET crl_number = ?, status_version = ? WHERE id = ?", k.ca.CRLNumber, k.ca.StatusVersion,
+		b.ca.ID,
+	)
 	head, err := b.audit.Head(b.ctx, b.ca.PartitionID)
 	if err != nil {
 		b.t.Fatal(err)
@@ -249,13 +269,16 @@ func testBackupOfADayAgo(t *testing.T, database string) {
 		t.Fatal("the backup knows it already")
 	}
 	ahead, err := b.status.Compare(b.ctx)
-	if err != nil || len(ahead) != 1 || ahead[0].Number != before.Number.Int64() || len(ahead[0].Behind) != 2 || len(ahead[0].Missing) != 1 {
+	if err != nil || len(ahead) != 1 || ahead[0].Number != before.Number.Int64() || len(ahead[0].Behind) != 2 ||
+		len(ahead[0].Missing) != 1 {
 		t.Fatalf("%+v, %v", ahead, err)
 	}
 	// Somebody else's list, and an altered one, are not believed.
 	altered := bytes.Clone(before.Raw)
 	altered[len(altered)-1] ^= 1
-	if other, err := b.status.Compare(b.ctx, status.File{Name: "altered", DER: altered}, status.File{Name: "nothing", DER: []byte("x")}); err != nil || len(other) != 1 {
+	if other, err := b.status.Compare(
+		b.ctx, status.File{Name: "altered", DER: altered}, status.File{Name: "nothing", DER: []byte("x")},
+	); err != nil || len(other) != 1 {
 		t.Errorf("%+v, %v", other, err)
 	}
 	b.status.Forget()
@@ -265,10 +288,13 @@ func testBackupOfADayAgo(t *testing.T, database string) {
 			t.Errorf("%s: OCSP says %d", one.Subject, r.Status)
 		}
 	}
-	if got, err := b.certificates.Get(b.ctx, c.ID); err != nil || got.Status != certificate.Revoked || got.RevocationReason != certificate.KeyCompromise {
+	if got, err := b.certificates.Get(b.ctx, c.ID); err != nil || got.Status != certificate.Revoked ||
+		got.RevocationReason != certificate.KeyCompromise {
 		t.Errorf("%+v, %v", got, err)
 	}
-	after := b.awaitList("crl.crl", "a list behind the one outside", func(l *x509.RevocationList) bool { return l.Number.Cmp(before.Number) > 0 })
+	after := b.awaitList(
+		"crl.crl", "a list behind the one outside", func(l *x509.RevocationList) bool { return l.Number.Cmp(before.Number) > 0 },
+	)
 	if !listed(after) {
 		t.Error("the new list has lost some")
 	}
@@ -284,7 +310,10 @@ func testBackupOfADayAgo(t *testing.T, database string) {
 		t.Errorf("still ahead: %+v, %v", again, err)
 	}
 	var n int64
-	if err := b.store.DB(b.ctx).Table("audit_events").Where("action IN ? AND partition_id = ? AND (summary LIKE 'Took over%' OR action = 'crl.adopt')", []string{"crl.adopt", "certificate.adopt", "certificate.revoke", "certificate.suspend"}, b.ca.PartitionID).Count(&n).Error; err != nil || n != 4 {
+	if err := b.store.DB(b.ctx).Table("audit_events").Where(
+		"action IN ? AND partition_id = ? AND (summary LIKE 'Took over%' OR action = 'crl.adopt')",
+		[]string{"crl.adopt", "certificate.adopt", "certificate.revoke", "certificate.suspend"}, b.ca.PartitionID,
+	).Count(&n).Error; err != nil || n != 4 {
 		t.Errorf("%d events, %v", n, err)
 	}
 	if err := b.audit.Heads.Round(b.ctx); err != nil {
@@ -324,7 +353,10 @@ func testBackupOfADayAgo(t *testing.T, database string) {
 	if err := Restore(b.ctx, &cfg, nil, "", strings.NewReader("\n"), &out); !errors.Is(err, ErrNotAccepted) {
 		t.Fatalf("%v %s", err, &out)
 	}
-	for _, want := range []string{c.SerialNumber + "  revoked at", "valid in the database", later.SerialNumber + "  revoked at", "not in the database", "Audit log: event "} {
+	for _, want := range []string{
+		c.SerialNumber + "  revoked at", "valid in the database", later.SerialNumber + "  revoked at", "not in the database",
+		"Audit log: event ",
+	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is not shown: %s", want, &out)
 		}
@@ -361,7 +393,11 @@ func testBackupOfADayAgo(t *testing.T, database string) {
 		t.Errorf("%+v, %v", v, err)
 	}
 	var reasons []string
-	if err := b.store.DB(b.ctx).Table("audit_events").Where("action IN ?", []string{"database.restore", "audit.accept"}).Pluck("details", &reasons).Error; err != nil || len(reasons) < 2 || strings.Count(strings.Join(reasons, ""), "The disk was lost.") != len(reasons) {
+	if err := b.store.DB(b.ctx).Table("audit_events").Where(
+		"action IN ?", []string{"database.restore", "audit.accept"},
+	).Pluck("details", &reasons).Error; err != nil || len(reasons) < 2 || strings.Count(
+		strings.Join(reasons, ""), "The disk was lost.",
+	) != len(reasons) {
 		t.Errorf("%q, %v", reasons, err)
 	}
 	out.Reset()

@@ -16,7 +16,11 @@ func TestReports(t *testing.T) {
 	ctx := rbac.WithActor(context.Background(), rbac.SystemActor())
 	set := func(id, keyType, signature string, notAfter time.Time) {
 		t.Helper()
-		if err := a.store.DB(ctx).Exec("UPDATE certificates SET key_type = ?, signature_algorithm = ?, not_after = ?, status = 'ISSUED', revoked_at = NULL WHERE id = ?", keyType, signature, notAfter, id).Error; err != nil {
+		if err := a.store.DB(ctx).Exec(
+			"UPDATE certificates SET key_type = ?, signature_algorithm = ?, not_after = ?, status = 'ISSUED', revoked_at = NULL WHERE "+
+				"id = ?",
+			keyType, signature, notAfter, id,
+		).Error; err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -27,7 +31,11 @@ func TestReports(t *testing.T) {
 	}
 	rows := func() (list []row) {
 		t.Helper()
-		if err := a.store.DB(ctx).Raw("SELECT id, kind, status, profile_id, created_at, not_after, revoked_at FROM certificates WHERE partition_id = ? AND kind = 'SUBSCRIBER' ORDER BY id", m.Partition.ID).Scan(&list).Error; err != nil {
+		if err := a.store.DB(ctx).Raw(
+			"SELECT id, kind, status, profile_id, created_at, not_after, revoked_at FROM certificates WHERE partition_id = ? AND kind = "+
+				"'SUBSCRIBER' ORDER BY id",
+			m.Partition.ID,
+		).Scan(&list).Error; err != nil {
 			t.Fatal(err)
 		}
 		return list

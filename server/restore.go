@@ -41,7 +41,11 @@ func Restore(ctx context.Context, cfg *Config, crlFiles []string, reason string,
 		}
 		show(out, ahead, alarms)
 		if reason == "" {
-			fmt.Fprint(out, "\nTo take this over, end all sessions, invitations, recovery codes and links sent by mail, and go on from here, type the reason: ")
+			fmt.Fprint(
+				out,
+				"\nTo take this over, end all sessions, invitations, recovery codes and links sent by mail, and go on from here, type "+
+					"the reason: ",
+			)
 			line, err := bufio.NewReader(in).ReadString('\n')
 			if err != nil && !errors.Is(err, io.EOF) {
 				return err
@@ -104,8 +108,12 @@ func (a *App) restore(ctx context.Context, ahead []*status.Ahead, alarms []*audi
 			}
 			ended[v.what] = done.RowsAffected
 		}
-		a.audit.RecordAs(ctx, rbac.SystemActor(), audit.Event{Action: "database.restore", ObjectKind: "database", ObjectName: "database", Summary: "The database was restored from a backup and accepted.",
-			Details: audit.Details{"reason": reason, "crls": int64(len(ahead)), "auditLogs": int64(len(alarms)), "ended": ended}})
+		a.audit.RecordAs(
+			ctx, rbac.SystemActor(),
+			audit.Event{
+				Action: "database.restore", ObjectKind: "database", ObjectName: "database",
+				Summary: "The database was restored from a backup and accepted.",
+				Details: audit.Details{"reason": reason, "crls": int64(len(ahead)), "auditLogs": int64(len(alarms)), "ended": ended}})
 		return nil
 	}); err != nil {
 		return err

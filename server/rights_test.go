@@ -48,7 +48,10 @@ func TestRequests(t *testing.T) {
 func signIn(t *testing.T, a *App, u ManifestUser) *http.Client {
 	t.Helper()
 	c := browser(t)
-	if _, got := post(t, c, a, ours, `mutation($i: SignInInput!) { signIn(input: $i) { factors } }`, map[string]any{"i": map[string]any{"email": u.Email, "password": u.Password}}); got.code() != "" {
+	if _, got := post(
+		t, c, a, ours, `mutation($i: SignInInput!) { signIn(input: $i) { factors } }`,
+		map[string]any{"i": map[string]any{"email": u.Email, "password": u.Password}},
+	); got.code() != "" {
 		t.Fatal(got.Errors)
 	}
 	// The codes of the steps around this one are good, each once: the demo has spent the present one.
@@ -87,7 +90,10 @@ func asRole(a *App, m *Manifest, t *testing.T, role rbac.Role) (ManifestUser, co
 
 func (a *App) token(t *testing.T, ctx context.Context, m *Manifest, role rbac.Role, service bool) (*identity.APIToken, string) {
 	t.Helper()
-	made, secret, err := a.identity.CreateToken(ctx, identity.NewToken{PartitionID: m.Partition.ID, Name: "script", Role: role, ExpiresAt: a.now().Add(time.Hour), Service: service})
+	made, secret, err := a.identity.CreateToken(
+		ctx,
+		identity.NewToken{PartitionID: m.Partition.ID, Name: "script", Role: role, ExpiresAt: a.now().Add(time.Hour), Service: service},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +156,8 @@ func hear(t *testing.T, conn *websocket.Conn) (m said, closed int) {
 }
 
 func subscription(partition string) string {
-	return `{"id":"1","type":"subscribe","payload":{"query":"subscription { auditEvents(partitionId: \"` + partition + `\", after: 0) { sequence } }"}}`
+	return `{"id":"1","type":"subscribe","payload":{"query":"subscription { auditEvents(partitionId: \"` + partition +
+		`\", after: 0) { sequence } }"}}`
 }
 
 // following is a socket on which events arrive.
@@ -240,14 +247,20 @@ func socketServesNothingButSubscriptions(t *testing.T, a *App, m *Manifest) {
 	}
 	counted := func() (n int) {
 		t.Helper()
-		if err := a.store.DB(t.Context()).Raw("SELECT COALESCE(SUM(requests), 0) FROM rate_windows WHERE kind = 'OTHER'").Scan(&n).Error; err != nil {
+		if err := a.store.DB(t.Context()).Raw(
+			"SELECT COALESCE(SUM(requests), 0) FROM rate_windows WHERE kind = 'OTHER'",
+		).Scan(&n).Error; err != nil {
 			t.Fatal(err)
 		}
 		return n
 	}
 	before := counted()
 	conn := following(t, a, m, nil, bearer(secret))
-	for n, query := range []string{"{ viewer { operator } }", "mutation { signOut { sessionsEnded } }", `mutation { createApiToken(input: {partitionId: \"` + m.Partition.ID + `\", name: \"xx\", role: OWNERS, expiresAt: \"2030-01-01T00:00:00Z\"}) { token } }`} {
+	for n, query := range []string{
+		"{ viewer { operator } }", "mutation { signOut { sessionsEnded } }",
+		`mutation { createApiToken(input: {partitionId:
+			\"` + m.Partition.ID + `\", name: \"xx\", role: OWNERS, expiresAt: \"2030-01-01T00:00:00Z\"}) { token } }`,
+	} {
 		id := string(rune('a' + n))
 		tell(t, conn, `{"id":"`+id+`","type":"subscribe","payload":{"query":"`+query+`"}}`)
 		for {
@@ -281,14 +294,25 @@ func socketsAreBounded(t *testing.T, a *App, m *Manifest) {
 		messages []string
 		code     int
 	}{
-		"a large first message":     {[]string{`{"type":"connection_init","payload":{"x":"` + strings.Repeat("x", 300<<10) + `"}}`}, websocket.CloseMessageTooBig},
-		"a large later message":     {[]string{`{"type":"connection_init"}`, `{"id":"1","type":"subscribe","payload":{"query":"` + strings.Repeat("x", 300<<10) + `"}}`}, websocket.CloseMessageTooBig},
-		"a subscription too early":  {[]string{subscription(m.Partition.ID)}, 4401},
-		"a second initialisation":   {[]string{`{"type":"connection_init"}`, `{"type":"connection_init"}`}, 4429},
-		"no JSON":                   {[]string{`{`}, 4400},
-		"deep JSON":                 {[]string{`{"type":"connection_init","payload":` + strings.Repeat("[", 5000) + strings.Repeat("]", 5000) + `}`}, 4400},
-		"an unknown message":        {[]string{`{"type":"connection_init"}`, `{"type":"next"}`}, 4400},
-		"a subscription that is on": {[]string{`{"type":"connection_init"}`, subscription(m.Partition.ID), subscription(m.Partition.ID)}, 4409},
+		"a large first message": {
+			[]string{`{"type":"connection_init","payload":{"x":"` + strings.Repeat("x", 300<<10) + `"}}`}, websocket.CloseMessageTooBig,
+		},
+		"a large later message": {
+			[]string{
+				`{"type":"connection_init"}`, `{"id":"1","type":"subscribe","payload":{"query":"` + strings.Repeat("x", 300<<10) + `"}}`,
+			},
+			websocket.CloseMessageTooBig,
+		},
+		"a subscription too early": {[]string{subscription(m.Partition.ID)}, 4401},
+		"a second initialisation":  {[]string{`{"type":"connection_init"}`, `{"type":"connection_init"}`}, 4429},
+		"no JSON":                  {[]string{`{`}, 4400},
+		"deep JSON": {
+			[]string{`{"type":"connection_init","payload":` + strings.Repeat("[", 5000) + strings.Repeat("]", 5000) + `}`}, 4400,
+		},
+		"an unknown message": {[]string{`{"type":"connection_init"}`, `{"type":"next"}`}, 4400},
+		"a subscription that is on": {
+			[]string{`{"type":"connection_init"}`, subscription(m.Partition.ID), subscription(m.Partition.ID)}, 4409,
+		},
 	} {
 		conn := open()
 		for _, text := range c.messages {
@@ -311,7 +335,9 @@ func socketsAreBounded(t *testing.T, a *App, m *Manifest) {
 		handler.ServeHTTP(w, r.WithContext(rbac.WithActor(r.Context(), actor)))
 	}))
 	defer server.Close()
-	idle, _, err := (&websocket.Dialer{Subprotocols: []string{"graphql-transport-ws"}}).DialContext(t.Context(), strings.Replace(server.URL, "http", "ws", 1), nil)
+	idle, _, err := (&websocket.Dialer{Subprotocols: []string{"graphql-transport-ws"}}).DialContext(
+		t.Context(), strings.Replace(server.URL, "http", "ws", 1), nil,
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -399,21 +425,37 @@ func strangersMaySendLittle(t *testing.T, a *App, m *Manifest) {
 		status      int
 		code        string
 	}{
-		"a small one":               {ours, "application/json", variables(1000), 200, ""},
-		"40 KB":                     {ours, "application/json", variables(40 << 10), 413, "INVALID"},
-		"3 MB":                      {ours, "application/json", variables(3 << 20), 413, "INVALID"},
-		"3 MB of somebody":          {bearer(secret), "application/json", variables(3 << 20), 200, ""},
-		"40 MB of somebody":         {bearer(secret), "application/json", variables(40 << 20), 413, "INVALID"},
-		"no JSON":                   {ours, "application/json", `{"query":"` + strings.Repeat("x", 20_000), 400, "INVALID"},
-		"two values":                {ours, "application/json", variables(1) + variables(1), 400, "INVALID"},
-		"a list":                    {ours, "application/json", `[` + variables(1) + `,` + variables(1) + `]`, 400, "INVALID"},
-		"deep JSON":                 {ours, "application/json", `{"query":"{ viewer { operator } }","variables":{"x":` + strings.Repeat("[", 9000) + strings.Repeat("]", 9000) + `}}`, 400, "INVALID"},
-		"deep JSON of somebody":     {bearer(secret), "application/json", `{"query":"{ viewer { operator } }","variables":{"x":` + strings.Repeat("[", 9000) + strings.Repeat("]", 9000) + `}}`, 400, "INVALID"},
-		"a form":                    {ours, "application/x-www-form-urlencoded", "query=%7B__typename%7D", 415, "INVALID"},
-		"text":                      {ours, "text/plain", variables(1), 415, "INVALID"},
-		"doubling fragments":        {ours, "application/json", `{"query":"{ ...A } fragment A on Query { ...B ...B } fragment B on Query { ...C ...C } fragment C on Query { ...D ...D } fragment D on Query { ...E ...E } fragment E on Query { ...F ...F } fragment F on Query { ...G ...G } fragment G on Query { ...H ...H } fragment H on Query { ...I ...I } fragment I on Query { __typename }"}`, 422, "INVALID"},
-		"a hundred guesses at once": {ours, "application/json", `{"query":"mutation { ` + strings.Repeat(` signIn(input: {email: \"a@b.c\", password: \"x\"}) { factors }`, 9) + ` }"}`, 422, "INVALID"},
-		"the schema":                {ours, "application/json", `{"query":"{ __schema { types { name } } }"}`, 422, "UNAUTHENTICATED"},
+		"a small one":       {ours, "application/json", variables(1000), 200, ""},
+		"40 KB":             {ours, "application/json", variables(40 << 10), 413, "INVALID"},
+		"3 MB":              {ours, "application/json", variables(3 << 20), 413, "INVALID"},
+		"3 MB of somebody":  {bearer(secret), "application/json", variables(3 << 20), 200, ""},
+		"40 MB of somebody": {bearer(secret), "application/json", variables(40 << 20), 413, "INVALID"},
+		"no JSON":           {ours, "application/json", `{"query":"` + strings.Repeat("x", 20_000), 400, "INVALID"},
+		"two values":        {ours, "application/json", variables(1) + variables(1), 400, "INVALID"},
+		"a list":            {ours, "application/json", `[` + variables(1) + `,` + variables(1) + `]`, 400, "INVALID"},
+		"deep JSON": {
+			ours, "application/json",
+			`{"query":"{ viewer { operator } }","variables":{"x":` + strings.Repeat("[", 9000) + strings.Repeat("]", 9000) + `}}`, 400,
+			"INVALID",
+		},
+		"deep JSON of somebody": {
+			bearer(secret), "application/json",
+			`{"query":"{ viewer { operator } }","variables":{"x":` + strings.Repeat("[", 9000) + strings.Repeat("]", 9000) + `}}`, 400,
+			"INVALID",
+		},
+		"a form": {ours, "application/x-www-form-urlencoded", "query=%7B__typename%7D", 415, "INVALID"},
+		"text":   {ours, "text/plain", variables(1), 415, "INVALID"},
+		"doubling fragments": {
+			ours, "application/json",
+			`{"query":"{ ...A } fragment A on Query { ...B ...B } fragment B on Query { ...C ...C } fragment C on Query { ...D ...D } fragment D on Query { ...E ...E } fragment E on Query { ...F ...F } fragment F on Query { ...G ...G } fragment G on Query { ...H ...H } fragment H on Query { ...I ...I } fragment I on Query { __typename }"}`,
+			422, "INVALID",
+		},
+		"a hundred guesses at once": {
+			ours, "application/json",
+			`{"query":"mutation { ` + strings.Repeat(` signIn(input: {email: \"a@b.c\", password: \"x\"}) { factors }`, 9) + ` }"}`, 422,
+			"INVALID",
+		},
+		"the schema": {ours, "application/json", `{"query":"{ __schema { types { name } } }"}`, 422, "UNAUTHENTICATED"},
 	} {
 		status, header, got := send(c.header, c.media, c.body)
 		if status != c.status || got.code() != c.code {
@@ -507,8 +549,10 @@ func tokenEndsWithItsOwner(t *testing.T, a *App, m *Manifest) {
 	_, leaver = asRole(a, m, t, rbac.CertificateAdministrators)
 	made, personal := a.token(t, leaver, m, rbac.Owners, false)
 	service, ofService := a.token(t, leaver, m, rbac.CAAuditors, true)
-	again := `mutation { grantRole(input: {partitionId: "` + m.Partition.ID + `", userId: "` + leaverID + `", role: OWNERS}) { ... on MemberPayload { member { roles } } } }`
-	issue := `mutation { issueCertificate(input: {caId: "x", profileId: "x", csr: "junk"}) { ... on IssueCertificatePayload { certificate { id } } } }`
+	again := `mutation { grantRole(input: {partitionId:
+		"` + m.Partition.ID + `", userId: "` + leaverID + `", role: OWNERS}) { ... on MemberPayload { member { roles } } } }`
+	issue := `mutation { issueCertificate(input: {caId: "x", profileId: "x", csr: "junk"}) { ... on IssueCertificatePayload { certificate {
+		id } } } }`
 	who := `{ viewer { apiToken { service stopped } partitions { permissions } } }`
 	code := func(secret, query string) string {
 		t.Helper()
@@ -545,7 +589,8 @@ func tokenEndsWithItsOwner(t *testing.T, a *App, m *Manifest) {
 		t.Fatal(err)
 	}
 	for _, listed := range tokens.Nodes {
-		if listed.ID == made.ID && (!listed.Stopped() || listed.Service) || listed.ID == service.ID && (listed.Stopped() || !listed.Service) {
+		if listed.ID == made.ID && (!listed.Stopped() || listed.Service) || listed.ID == service.ID && (listed.Stopped() ||
+			!listed.Service) {
 			t.Errorf("listed: %s %v %v", listed.Name, listed.Service, listed.Stopped())
 		}
 	}
@@ -555,10 +600,14 @@ func tokenEndsWithItsOwner(t *testing.T, a *App, m *Manifest) {
 	// A leaver does not come back by the token of a service either.
 	strong, ofStrong := a.token(t, owner, m, rbac.Owners, true)
 	for what, query := range map[string]string{
-		"a role":        again,
-		"an invitation": `mutation { inviteUser(input: {partitionId: "` + m.Partition.ID + `", email: "me@again.example", firstName: "a", lastName: "b", roles: [OWNERS]}) { ... on MemberPayload { member { user { id } } } } }`,
-		"a rule":        `mutation { setApprovalRules(input: {partitionId: "` + m.Partition.ID + `", rules: []}) { ... on ApprovalRulesPayload { rules { needed } } } }`,
-		"a token":       `mutation { createApiToken(input: {partitionId: "` + m.Partition.ID + `", name: "again", role: OWNERS, expiresAt: "` + a.now().Add(time.Hour).Format(time.RFC3339) + `"}) { token } }`,
+		"a role": again,
+		"an invitation": `mutation { inviteUser(input: {partitionId:
+			"` + m.Partition.ID + `", email: "me@again.example", firstName: "a", lastName: "b", roles: [OWNERS]}) { ... on MemberPayload { member { user { id } } } } }`,
+		"a rule": `mutation { setApprovalRules(input: {partitionId:
+			"` + m.Partition.ID + `", rules: []}) { ... on ApprovalRulesPayload { rules { needed } } } }`,
+		"a token": `mutation { createApiToken(input: {partitionId:
+			"` + m.Partition.ID + `", name: "again", role: OWNERS, expiresAt: "` + a.now().Add(time.Hour).Format(time.RFC3339) +
+			`"}) { token } }`,
 	} {
 		if got := code(ofStrong, query); got != "FORBIDDEN" {
 			t.Errorf("%s by the token of a service: %q", what, got)
@@ -609,13 +658,16 @@ func tokenMakesNoMore(t *testing.T, a *App, m *Manifest) {
 	_, owner := asRole(a, m, t, rbac.Owners)
 	_, admin := asRole(a, m, t, rbac.CAAdministrators)
 	want := func(role rbac.Role, service bool) identity.NewToken {
-		return identity.NewToken{PartitionID: m.Partition.ID, Name: "made by one", Role: role, ExpiresAt: a.now().Add(time.Hour), Service: service}
+		return identity.NewToken{
+			PartitionID: m.Partition.ID, Name: "made by one", Role: role, ExpiresAt: a.now().Add(time.Hour), Service: service,
+		}
 	}
 	_, secret := a.token(t, owner, m, rbac.CAAdministrators, false)
 	limited := a.asToken(t, secret)
 	for _, role := range rbac.Roles() {
 		made, _, err := a.identity.CreateToken(limited, want(role, false))
-		switch covered := role == rbac.CAAdministrators || role == rbac.ProtocolOperators || role == rbac.ProtocolAuditors || role == rbac.CAAuditors; {
+		switch covered := role == rbac.CAAdministrators || role == rbac.ProtocolOperators || role == rbac.ProtocolAuditors ||
+			role == rbac.CAAuditors; {
 		case covered && (err != nil || made.OwnerID != rbac.ActorFrom(owner).ID || made.Service):
 			t.Errorf("%s by a token that covers it: %v %v", role, made, err)
 		case !covered:
@@ -629,7 +681,9 @@ func tokenMakesNoMore(t *testing.T, a *App, m *Manifest) {
 	expectFault(t, "a token by a service's", err, fault.Forbidden)
 	_, _, err = a.identity.CreateToken(admin, want(rbac.CertificateAdministrators, true))
 	expectFault(t, "a service's token beyond its maker", err, fault.Forbidden)
-	if made, _, err := a.identity.CreateToken(admin, want(rbac.ProtocolOperators, true)); err != nil || !made.Service || made.CreatedBy == "" {
+	if made, _, err := a.identity.CreateToken(
+		admin, want(rbac.ProtocolOperators, true),
+	); err != nil || !made.Service || made.CreatedBy == "" {
 		t.Errorf("a service's token within its maker's rights: %v %v", made, err)
 	}
 }
@@ -652,7 +706,10 @@ func nobodyEndsMore(t *testing.T, a *App, m *Manifest) {
 		t.Fatal(err)
 	}
 	roles := func(r credential.Role) []*credential.Grant { return []*credential.Grant{{CAID: authority.ID, Role: r}} }
-	issued, err := a.credentials.Create(owner, credential.Request{PartitionID: m.Partition.ID, Identifier: "strong", FriendlyName: "Strong", Roles: roles(credential.CertAdmins)})
+	issued, err := a.credentials.Create(
+		owner,
+		credential.Request{PartitionID: m.Partition.ID, Identifier: "strong", FriendlyName: "Strong", Roles: roles(credential.CertAdmins)},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -662,7 +719,10 @@ func nobodyEndsMore(t *testing.T, a *App, m *Manifest) {
 	expectFault(t, "taking roles from a credential", err, fault.Forbidden)
 	_, err = a.credentials.Renew(admin, issued.Credential.ID, false)
 	expectFault(t, "renewing a credential", err, fault.Forbidden)
-	weak, err := a.credentials.Create(admin, credential.Request{PartitionID: m.Partition.ID, Identifier: "weak", FriendlyName: "Weak", Roles: roles(credential.Auditors)})
+	weak, err := a.credentials.Create(
+		admin,
+		credential.Request{PartitionID: m.Partition.ID, Identifier: "weak", FriendlyName: "Weak", Roles: roles(credential.Auditors)},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -688,11 +748,19 @@ func nobodyHandsOnMore(t *testing.T, a *App, m *Manifest) {
 	for _, role := range []rbac.Role{rbac.ProtocolOperators, rbac.CAAdministrators, rbac.Owners} {
 		_, ctx := asRole(a, m, t, role)
 		identifier := strings.ToLower(string(role[:2])) + "-handed-on"
-		c, err := a.configurations.Create(ctx, protocolconfig.Request{PartitionID: m.Partition.ID, Identifier: identifier, Type: acme.TypeID, Offerings: protocolconfig.One(authority.ID, acmeProfile)})
+		c, err := a.configurations.Create(
+			ctx,
+			protocolconfig.Request{
+				PartitionID: m.Partition.ID, Identifier: identifier, Type: acme.TypeID,
+				Offerings: protocolconfig.One(authority.ID, acmeProfile),
+			},
+		)
 		if err != nil {
 			t.Fatalf("%s may not configure ACME: %v", role, err)
 		}
-		if _, _, err := a.acmeAdmin.CreateKey(ctx, c.ID, acme.NewKey{FriendlyName: "with-challenge", Allowed: []string{"*.bank.com"}}); err != nil {
+		if _, _, err := a.acmeAdmin.CreateKey(
+			ctx, c.ID, acme.NewKey{FriendlyName: "with-challenge", Allowed: []string{"*.bank.com"}},
+		); err != nil {
 			t.Errorf("%s: a key with challenges: %v", role, err)
 		}
 		mayIssue := role == rbac.Owners
@@ -704,20 +772,30 @@ func nobodyHandsOnMore(t *testing.T, a *App, m *Manifest) {
 				expectFault(t, string(role)+": "+what, err, fault.Forbidden)
 			}
 		}
-		_, _, err = a.acmeAdmin.CreateKey(ctx, c.ID, acme.NewKey{FriendlyName: "without", Allowed: []string{"*.bank.com"}, Preauthorized: true})
+		_, _, err = a.acmeAdmin.CreateKey(
+			ctx, c.ID, acme.NewKey{FriendlyName: "without", Allowed: []string{"*.bank.com"}, Preauthorized: true},
+		)
 		check("a key without challenge", err)
 		if !mayIssue {
-			if _, _, err := a.acmeAdmin.CreateKey(owner, c.ID, acme.NewKey{FriendlyName: "without", Allowed: []string{"*.bank.com"}, Preauthorized: true}); err != nil {
+			if _, _, err := a.acmeAdmin.CreateKey(
+				owner, c.ID, acme.NewKey{FriendlyName: "without", Allowed: []string{"*.bank.com"}, Preauthorized: true},
+			); err != nil {
 				t.Fatal(err)
 			}
 		}
 		_, err = a.configurations.UpdateOffering(ctx, c.Offerings[0].ID, protocolconfig.OfferingChange{CAID: &other.ID})
 		check("another CA for clients that need no challenge", err)
-		_, err = a.configurations.UpdateOffering(ctx, c.Offerings[0].ID, protocolconfig.OfferingChange{ProfileID: new("privatessl-tls-client")})
+		_, err = a.configurations.UpdateOffering(
+			ctx, c.Offerings[0].ID, protocolconfig.OfferingChange{ProfileID: new("privatessl-tls-client")},
+		)
 		check("another profile for clients that need no challenge", err)
-		_, err = a.configurations.UpdateOffering(ctx, c.Offerings[0].ID, protocolconfig.OfferingChange{Rules: &protocolconfig.Rules{MaxValidityHours: 9}})
+		_, err = a.configurations.UpdateOffering(
+			ctx, c.Offerings[0].ID, protocolconfig.OfferingChange{Rules: &protocolconfig.Rules{MaxValidityHours: 9}},
+		)
 		check("other rules for clients that need no challenge", err)
-		_, err = a.configurations.AddOffering(ctx, c.ID, protocolconfig.OfferingRequest{CAID: authority.ID, ProfileID: "privatessl-tls-client-server"})
+		_, err = a.configurations.AddOffering(
+			ctx, c.ID, protocolconfig.OfferingRequest{CAID: authority.ID, ProfileID: "privatessl-tls-client-server"},
+		)
 		check("another offering for clients that need no challenge", err)
 		_, err = a.configurations.Update(ctx, c.ID, settings(`{"orderHours":9}`))
 		check("other settings for clients that need no challenge", err)
@@ -731,14 +809,28 @@ func nobodyHandsOnMore(t *testing.T, a *App, m *Manifest) {
 			t.Errorf("%s: a description: %v", role, err)
 		}
 		// Whom attestations are believed from.
-		_, err = a.configurations.Create(ctx, protocolconfig.Request{PartitionID: m.Partition.ID, Identifier: identifier[:2] + "-roots", Type: acme.TypeID, Offerings: protocolconfig.One(authority.ID, acmeProfile), Settings: roots})
+		_, err = a.configurations.Create(
+			ctx,
+			protocolconfig.Request{
+				PartitionID: m.Partition.ID, Identifier: identifier[:2] + "-roots", Type: acme.TypeID,
+				Offerings: protocolconfig.One(authority.ID, acmeProfile), Settings: roots,
+			},
+		)
 		check("own attestation roots from the start", err)
-		plain, err := a.configurations.Create(ctx, protocolconfig.Request{PartitionID: m.Partition.ID, Identifier: identifier[:2] + "-plain", Type: acme.TypeID, Offerings: protocolconfig.One(authority.ID, acmeProfile)})
+		plain, err := a.configurations.Create(
+			ctx,
+			protocolconfig.Request{
+				PartitionID: m.Partition.ID, Identifier: identifier[:2] + "-plain", Type: acme.TypeID,
+				Offerings: protocolconfig.One(authority.ID, acmeProfile),
+			},
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
 		_, err = a.acmeAdmin.UpdateSettings(ctx, plain.ID, func(s *acme.Settings) {
-			s.Challenges, s.Attestation = []string{"device-attest-01"}, map[attestation.Format]string{attestation.Step: string(rootPEM(t, m))}
+			s.Challenges, s.Attestation = []string{"device-attest-01"}, map[attestation.Format]string{
+				attestation.Step: string(rootPEM(t, m)),
+			}
 		})
 		check("own attestation roots", err)
 		if _, err := a.acmeAdmin.UpdateSettings(ctx, plain.ID, func(s *acme.Settings) {
@@ -777,22 +869,31 @@ func sessionIsAskedAgain(t *testing.T, a *App, m *Manifest) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	existing, err := a.credentials.Create(owner, credential.Request{PartitionID: p, Identifier: "renewed", FriendlyName: "Renewed", Roles: []*credential.Grant{{CAID: authority.ID, Role: credential.Auditors}}})
+	existing, err := a.credentials.Create(
+		owner,
+		credential.Request{
+			PartitionID: p, Identifier: "renewed", FriendlyName: "Renewed",
+			Roles: []*credential.Grant{{CAID: authority.ID, Role: credential.Auditors}},
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	operations := map[string]string{
-		"recovery codes":       `mutation { regenerateRecoveryCodes { recoveryCodes } }`,
-		"a passkey":            `mutation { beginPasskeyRegistration { options } }`,
-		"a passkey, finished":  `mutation { finishPasskeyRegistration(input: {name: "x", credential: "{}"}) { passkey { id } } }`,
-		"a passkey, removed":   `mutation { removePasskey(input: {id: "x"}) { viewer { operator } } }`,
-		"an app":               `mutation { beginTotpEnrolment { secret } }`,
-		"an app, confirmed":    `mutation { confirmTotpEnrolment(input: {totp: "123456"}) { recoveryCodes } }`,
-		"a token":              `mutation { createApiToken(input: {partitionId: "` + p + `", name: "stolen", role: OWNERS, expiresAt: "` + a.now().Add(2*time.Hour).Format(time.RFC3339) + `"}) { token } }`,
-		"a credential":         `mutation { createCagwCredential(input: {partitionId: "` + p + `", identifier: "stolen", friendlyName: "x", roles: [{caId: "` + authority.ID + `", role: AUDITORS}]}) { password } }`,
+		"recovery codes":      `mutation { regenerateRecoveryCodes { recoveryCodes } }`,
+		"a passkey":           `mutation { beginPasskeyRegistration { options } }`,
+		"a passkey, finished": `mutation { finishPasskeyRegistration(input: {name: "x", credential: "{}"}) { passkey { id } } }`,
+		"a passkey, removed":  `mutation { removePasskey(input: {id: "x"}) { viewer { operator } } }`,
+		"an app":              `mutation { beginTotpEnrolment { secret } }`,
+		"an app, confirmed":   `mutation { confirmTotpEnrolment(input: {totp: "123456"}) { recoveryCodes } }`,
+		"a token": `mutation { createApiToken(input: {partitionId:
+			"` + p + `", name: "stolen", role: OWNERS, expiresAt: "` + a.now().Add(2*time.Hour).Format(time.RFC3339) + `"}) { token } }`,
+		"a credential": `mutation { createCagwCredential(input: {partitionId:
+			"` + p + `", identifier: "stolen", friendlyName: "x", roles: [{caId: "` + authority.ID + `", role: AUDITORS}]}) { password } }`,
 		"a renewed credential": `mutation { renewCagwCredential(input: {id: "` + existing.Credential.ID + `"}) { password } }`,
-		"an ACME key":          `mutation { createAcmeKey(input: {configurationId: "` + configuration.ID + `", friendlyName: "stolen"}) { hmacKey } }`,
-		"a webhook":            `mutation { createWebhook(input: {partitionId: "` + p + `", name: "stolen", url: "https://192.0.2.1/x"}) { secret } }`,
+		"an ACME key": `mutation { createAcmeKey(input: {configurationId:
+			"` + configuration.ID + `", friendlyName: "stolen"}) { hmacKey } }`,
+		"a webhook": `mutation { createWebhook(input: {partitionId: "` + p + `", name: "stolen", url: "https://192.0.2.1/x"}) { secret } }`,
 	}
 	asked := func(what string) string {
 		t.Helper()
@@ -816,7 +917,10 @@ func sessionIsAskedAgain(t *testing.T, a *App, m *Manifest) {
 	}
 	confirm := func(field, value string) string {
 		t.Helper()
-		_, got := post(t, c, a, ours, `mutation($v: String!) { confirmIdentity(input: {`+field+`: $v}) { confirmedUntil } }`, map[string]any{"v": value})
+		_, got := post(
+			t, c, a, ours, `mutation($v: String!) { confirmIdentity(input: {`+field+`: $v}) { confirmedUntil } }`,
+			map[string]any{"v": value},
+		)
 		return got.code()
 	}
 	if got := confirm("password", "wrong"); got != "INVALID" {
@@ -872,7 +976,10 @@ func laterWorkAsksAgain(t *testing.T, a *App, m *Manifest) {
 	_, leaver = asRole(a, m, t, rbac.CertificateAdministrators)
 	begins := a.now().Add(time.Minute)
 	revokes := begins.Add(2 * time.Hour)
-	made, err := a.acmeAdmin.CreateCampaign(leaver, m.Partition.ID, acme.NewCampaign{Name: "of a leaver", BeginsAt: begins, EndsAt: begins.Add(time.Hour), RevokeAt: &revokes, RevocationReason: 4})
+	made, err := a.acmeAdmin.CreateCampaign(
+		leaver, m.Partition.ID,
+		acme.NewCampaign{Name: "of a leaver", BeginsAt: begins, EndsAt: begins.Add(time.Hour), RevokeAt: &revokes, RevocationReason: 4},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -893,7 +1000,9 @@ func laterWorkAsksAgain(t *testing.T, a *App, m *Manifest) {
 		}
 	}
 	events, err := a.audit.List(owner, m.Partition.ID, audit.Filter{Action: "campaign.end"}, page.Request{First: 10})
-	if err != nil || len(events.Nodes) != 1 || events.Nodes[0].Result != audit.Failed || !strings.Contains(events.Nodes[0].Summary, "without revoking anything") {
+	if err != nil || len(events.Nodes) != 1 || events.Nodes[0].Result != audit.Failed || !strings.Contains(
+		events.Nodes[0].Summary, "without revoking anything",
+	) {
 		t.Errorf("%v %v", events, err)
 	}
 }

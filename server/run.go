@@ -91,7 +91,11 @@ func ResetSecondFactor(ctx context.Context, cfg *Config, email string, out io.Wr
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(out, "The second factors of %s are removed. At the next sign-in it takes the password and, within 7 days, this code:\n\n  %s\n", email, code)
+		_, err = fmt.Fprintf(
+			out,
+			"The second factors of %s are removed. At the next sign-in it takes the password and, within 7 days, this code:\n\n  %s\n",
+			email, code,
+		)
 		return err
 	})
 }

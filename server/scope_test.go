@@ -78,8 +78,11 @@ func TestASlipReachesNothingOfAnotherConfiguration(t *testing.T) {
 	state := func() map[string]int64 {
 		t.Helper()
 		counts := map[string]int64{}
-		for label, query := range map[string]string{"certificates": "SELECT count(*) FROM certificates", "end entities": "SELECT count(*) FROM end_entities", "links": "SELECT count(*) FROM end_entity_configurations",
-			"revoked": "SELECT count(*) FROM certificates WHERE status = 'REVOKED'", "suspended": "SELECT count(*) FROM certificates WHERE status = 'SUSPENDED'", "counted": "SELECT count(*) FROM certificates WHERE counted"} {
+		for label, query := range map[string]string{
+			"certificates": "SELECT count(*) FROM certificates", "end entities": "SELECT count(*) FROM end_entities",
+			"links":   "SELECT count(*) FROM end_entity_configurations",
+			"revoked": "SELECT count(*) FROM certificates WHERE status = 'REVOKED'", "suspended": "SELECT count(*) FROM certificates " +
+				"WHERE status = 'SUSPENDED'", "counted": "SELECT count(*) FROM certificates WHERE counted"} {
 			var n int64
 			if err := b.store.DB(b.ctx).Raw(query).Scan(&n).Error; err != nil {
 				t.Fatal(err)
@@ -109,21 +112,27 @@ func TestASlipReachesNothingOfAnotherConfiguration(t *testing.T) {
 		"the CA of another":             func() error { return asked(other.ID, acmeProfile, "") },
 		"the profile of another":        func() error { return asked(b.ca.ID, second, "") },
 		"an offering of another": func() error {
-			made, err := b.enrollment.Issue(rbac.WithActor(us, rbac.ActorFrom(us).By(theirs.Offerings[0].ID)), b.request(acmeProfile, "slip.example").Request())
+			made, err := b.enrollment.Issue(
+				rbac.WithActor(us, rbac.ActorFrom(us).By(theirs.Offerings[0].ID)), b.request(acmeProfile, "slip.example").Request(),
+			)
 			if made != nil {
 				t.Error("issued by the offering of another")
 			}
 			return err
 		},
-		"asked before: the CA of another":    func() error { return b.enrollment.Ready(us, other.ID, acmeProfile, nil) },
-		"asked before: the profile":          func() error { return b.enrollment.Ready(us, b.ca.ID, second, nil) },
-		"the end entity of another":          func() error { return asked(b.ca.ID, acmeProfile, "their") },
-		"asked before: the end entity":       func() error { return b.endEntities.Check(us, b.partition, "unknown", "their") },
-		"another partition's end entities":   func() error { return b.endEntities.Check(us, "sub0000000000", "their") },
-		"a certificate of another":           func() error { return told(b.certificates.Get(us, foreign.ID)) },
-		"a certificate made by hand":         func() error { return told(b.certificates.Get(us, byHand.ID)) },
-		"revoking that of another":           func() error { return told(b.certificates.Revoke(us, foreign.ID, certificate.KeyCompromise, nil)) },
-		"revoking one made by hand":          func() error { return told(b.certificates.Revoke(us, byHand.ID, certificate.KeyCompromise, nil)) },
+		"asked before: the CA of another":  func() error { return b.enrollment.Ready(us, other.ID, acmeProfile, nil) },
+		"asked before: the profile":        func() error { return b.enrollment.Ready(us, b.ca.ID, second, nil) },
+		"the end entity of another":        func() error { return asked(b.ca.ID, acmeProfile, "their") },
+		"asked before: the end entity":     func() error { return b.endEntities.Check(us, b.partition, "unknown", "their") },
+		"another partition's end entities": func() error { return b.endEntities.Check(us, "sub0000000000", "their") },
+		"a certificate of another":         func() error { return told(b.certificates.Get(us, foreign.ID)) },
+		"a certificate made by hand":       func() error { return told(b.certificates.Get(us, byHand.ID)) },
+		"revoking that of another": func() error {
+			return told(b.certificates.Revoke(us, foreign.ID, certificate.KeyCompromise, nil))
+		},
+		"revoking one made by hand": func() error {
+			return told(b.certificates.Revoke(us, byHand.ID, certificate.KeyCompromise, nil))
+		},
 		"suspending that of another":         func() error { return told(b.certificates.Suspend(us, foreign.ID, nil)) },
 		"ending the suspension of another's": func() error { return told(b.certificates.Unsuspend(us, held.ID)) },
 		"by CA and serial number":            func() error { return told(b.certificates.BySerial(us, b.ca, foreign.SerialNumber)) },
@@ -135,7 +144,9 @@ func TestASlipReachesNothingOfAnotherConfiguration(t *testing.T) {
 			return err
 		},
 		"the certificates of the partition": func() error {
-			_, err := b.certificates.List(us, b.partition, certificate.Filter{ConfigurationID: theirs.ID}, certificate.Newest, page.Request{First: 9})
+			_, err := b.certificates.List(
+				us, b.partition, certificate.Filter{ConfigurationID: theirs.ID}, certificate.Newest, page.Request{First: 9},
+			)
 			return err
 		},
 		"the end entity":  func() error { _, err := b.endEntities.Get(us, their.Nodes[0].ID); return err },

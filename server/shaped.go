@@ -32,7 +32,9 @@ type shapedListener struct {
 const handshakeTime = 10 * time.Second
 
 func newShapedListener(l net.Listener, config *tls.Config) *shapedListener {
-	return &shapedListener{Listener: l, config: config, accepted: make(chan net.Conn), failed: make(chan error), closed: make(chan struct{})}
+	return &shapedListener{
+		Listener: l, config: config, accepted: make(chan net.Conn), failed: make(chan error), closed: make(chan struct{}),
+	}
 }
 
 func (l *shapedListener) Accept() (net.Conn, error) {
@@ -119,8 +121,10 @@ func (c *shapedConn) Write(b []byte) (int, error) {
 
 func shapedAnswer(status int, says string) []byte {
 	body := cagw.Refusal(status, says)
-	return append([]byte("HTTP/1.1 "+strconv.Itoa(status)+" "+http.StatusText(status)+"\r\nContent-Type: application/json\r\nContent-Length: "+strconv.Itoa(len(body))+
-		"\r\nConnection: close\r\n\r\n"), body...)
+	return append([]byte(
+		"HTTP/1.1 "+strconv.Itoa(status)+" "+http.StatusText(status)+"\r\nContent-Type: application/json\r\nContent-Length: "+
+			strconv.Itoa(len(body))+
+			"\r\nConnection: close\r\n\r\n"), body...)
 }
 
 type tlsStateKey struct{}

@@ -119,7 +119,9 @@ func standIn(cfg *Config, log *slog.Logger) (stop func(), err error) {
 
 // listen binds one of the listeners; nil when it is turned off.
 func (a *App) listen(name string) (net.Listener, error) {
-	address := map[string]string{"tls": a.cfg.Listen, "public": a.cfg.ListenPublic, "mtls": a.cfg.ListenMTLS, "admin": a.cfg.ListenAdmin}[name]
+	address := map[string]string{
+		"tls": a.cfg.Listen, "public": a.cfg.ListenPublic, "mtls": a.cfg.ListenMTLS, "admin": a.cfg.ListenAdmin,
+	}[name]
 	if address == "" {
 		return nil, nil
 	}

@@ -138,7 +138,8 @@ func extensionOf(list *x509.RevocationList, oid asn1.ObjectIdentifier) []byte {
 	return nil
 }
 
-var deltaIndicator, issuingPoint, freshest = asn1.ObjectIdentifier{2, 5, 29, 27}, asn1.ObjectIdentifier{2, 5, 29, 28}, asn1.ObjectIdentifier{2, 5, 29, 46}
+var deltaIndicator, issuingPoint, freshest = asn1.ObjectIdentifier{2, 5, 29, 27}, asn1.ObjectIdentifier{2, 5, 29,
+	28}, asn1.ObjectIdentifier{2, 5, 29, 46}
 
 func (b *statusBench) exec(sql string, args ...any) {
 	b.t.Helper()
@@ -175,7 +176,9 @@ func TestSabotagedCRLIsHeldBack(t *testing.T) {
 			t.Errorf("%s: %d are held, %v", what, n, err)
 		}
 		var events int64
-		if err := b.store.DB(b.ctx).Table("audit_events").Where("action = 'crl.hold' AND result = 'FAILED' AND object_id = ? AND summary LIKE ?", b.ca.ID, "%"+reason+"%").Count(&events).Error; err != nil || events != 1 {
+		if err := b.store.DB(b.ctx).Table("audit_events").Where(
+			"action = 'crl.hold' AND result = 'FAILED' AND object_id = ? AND summary LIKE ?", b.ca.ID, "%"+reason+"%",
+		).Count(&events).Error; err != nil || events != 1 {
 			t.Errorf("%s: %d audit events, %v", what, events, err)
 		}
 	}
@@ -232,7 +235,9 @@ func TestEndedSuspensionLeavesTheCRL(t *testing.T) {
 	if _, err := b.certificates.Suspend(b.ctx, c.ID, nil); err != nil {
 		t.Fatal(err)
 	}
-	b.awaitList("crl.crl", "the suspended certificate is listed", func(l *x509.RevocationList) bool { return reasonOn(l, c.SerialNumber) == 6 })
+	b.awaitList(
+		"crl.crl", "the suspended certificate is listed", func(l *x509.RevocationList) bool { return reasonOn(l, c.SerialNumber) == 6 },
+	)
 	if _, err := b.certificates.Unsuspend(b.ctx, c.ID); err != nil {
 		t.Fatal(err)
 	}
@@ -261,7 +266,9 @@ func TestDeltaCRL(t *testing.T) {
 	})
 	b.reload()
 	after := b.issue("after.example.com")
-	if parsed, err := x509.ParseCertificate(after.DER); err != nil || !slices.ContainsFunc(parsed.Extensions, func(e pkix.Extension) bool { return e.Id.Equal(freshest) && bytes.Contains(e.Value, []byte(address)) }) {
+	if parsed, err := x509.ParseCertificate(after.DER); err != nil || !slices.ContainsFunc(
+		parsed.Extensions, func(e pkix.Extension) bool { return e.Id.Equal(freshest) && bytes.Contains(e.Value, []byte(address)) },
+	) {
 		t.Errorf("the certificate does not point to the delta CRL: %v", err)
 	}
 	for _, c := range []*certificate.Certificate{before, after} {
@@ -279,7 +286,9 @@ func TestDeltaCRL(t *testing.T) {
 		t.Errorf("the complete list was made anew: %d after %d", again.Number, base.Number)
 	}
 	var indicated *big.Int
-	if _, err := asn1.Unmarshal(extensionOf(delta, deltaIndicator), &indicated); err != nil || indicated.Cmp(base.Number) != 0 || delta.Number.Cmp(base.Number) <= 0 || extensionOf(delta, freshest) != nil {
+	if _, err := asn1.Unmarshal(
+		extensionOf(delta, deltaIndicator), &indicated,
+	); err != nil || indicated.Cmp(base.Number) != 0 || delta.Number.Cmp(base.Number) <= 0 || extensionOf(delta, freshest) != nil {
 		t.Errorf("delta CRL %d to %d (complete: %d) %v", delta.Number, indicated, base.Number, err)
 	}
 	// openssl verify -use_deltas judges by both: revoked since, and no longer on hold.
@@ -333,7 +342,8 @@ func TestShards(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if address := b.cas.URLs.CRLShard(b.ca, c.CRLShard, false); c.CRLShard < 1 || c.CRLShard > 2 || len(parsed.CRLDistributionPoints) != 1 || parsed.CRLDistributionPoints[0] != address {
+		if address := b.cas.URLs.CRLShard(b.ca, c.CRLShard, false); c.CRLShard < 1 || c.CRLShard > 2 ||
+			len(parsed.CRLDistributionPoints) != 1 || parsed.CRLDistributionPoints[0] != address {
 			t.Fatalf("shard %d, and it carries %v", c.CRLShard, parsed.CRLDistributionPoints)
 		}
 		byShard[c.CRLShard] = c
@@ -345,7 +355,9 @@ func TestShards(t *testing.T) {
 	}
 	for shard, c := range byShard {
 		file := fmt.Sprintf("shard-%d.crl", shard)
-		l := b.awaitList(file, "the shard lists its certificate", func(l *x509.RevocationList) bool { return reasonOn(l, c.SerialNumber) == 4 })
+		l := b.awaitList(
+			file, "the shard lists its certificate", func(l *x509.RevocationList) bool { return reasonOn(l, c.SerialNumber) == 4 },
+		)
 		if reasonOn(l, byShard[3-shard].SerialNumber) != -1 || reasonOn(l, old.SerialNumber) != -1 {
 			t.Errorf("%s lists certificates of others", file)
 		}
@@ -370,7 +382,9 @@ func TestShards(t *testing.T) {
 	if _, err := b.status.UpdateSettings(b.ctx, b.ca.ID, set); err != nil {
 		t.Fatal(err)
 	}
-	own := b.awaitList("crl.crl", "the list of the CA names its own", func(l *x509.RevocationList) bool { return extensionOf(l, issuingPoint) != nil })
+	own := b.awaitList(
+		"crl.crl", "the list of the CA names its own", func(l *x509.RevocationList) bool { return extensionOf(l, issuingPoint) != nil },
+	)
 	if reasonOn(own, old.SerialNumber) != 4 || reasonOn(own, byShard[1].SerialNumber) != -1 || b.reload().CRLAlarm != "" {
 		t.Errorf("it names %d, alarm %q", len(own.RevokedCertificateEntries), b.ca.CRLAlarm)
 	}
@@ -527,7 +541,9 @@ func (b *statusBench) settled() {
 	b.t.Helper()
 	eventually(b.t, "nothing is due", func() error {
 		var due int64
-		if err := b.store.DB(b.ctx).Table("jobs").Where("kind = 'crl.publish' AND job_key = ? AND run_at <= ?", b.ca.ID, b.now()).Count(&due).Error; err != nil || due > 0 {
+		if err := b.store.DB(b.ctx).Table("jobs").Where(
+			"kind = 'crl.publish' AND job_key = ? AND run_at <= ?", b.ca.ID, b.now(),
+		).Count(&due).Error; err != nil || due > 0 {
 			return fmt.Errorf("%d are due, %v", due, err)
 		}
 		return nil
@@ -593,7 +609,9 @@ func TestOnlyWhatChangedIsSigned(t *testing.T) {
 			for range 3 {
 				before := b.newest()
 				shard := revoke()
-				if got, want := b.changed(before), []string{"1/" + ca.CRLFile(0, delta), "1/" + ca.CRLFile(shard, delta)}; !slices.Equal(got, want) {
+				if got, want := b.changed(before), []string{
+					"1/" + ca.CRLFile(0, delta), "1/" + ca.CRLFile(shard, delta),
+				}; !slices.Equal(got, want) {
 					t.Errorf("signed were %v, not %v", got, want)
 				}
 				everything("after a revocation")
@@ -736,7 +754,11 @@ func TestAnEarlierKeyIsAway(t *testing.T) {
 			}
 			got := b.ask(t, rbac.SystemActor(), `{ certificationAuthority(id: "`+b.ca.ID+`") { crl { alarm { acceptable } } } }`, nil)
 			var events int64
-			if err := b.store.DB(b.ctx).Table("audit_events").Where("action = 'crl.hold' AND object_id = ?", b.ca.ID).Count(&events).Error; err != nil || events != 1 || !strings.Contains(fmt.Sprint(got.Data), "acceptable:false") {
+			if err := b.store.DB(b.ctx).Table("audit_events").Where(
+				"action = 'crl.hold' AND object_id = ?", b.ca.ID,
+			).Count(&events).Error; err != nil || events != 1 || !strings.Contains(
+				fmt.Sprint(got.Data), "acceptable:false",
+			) {
 				t.Errorf("%d audit events, %v, %v", events, err, got)
 			}
 			// A minute later the store is back.
@@ -828,7 +850,10 @@ func TestListThatGrowsLarge(t *testing.T) {
 	if b.fetch("shard-1.crl") == nil {
 		t.Error("a shard that is full is not served any more")
 	}
-	got := b.ask(t, rbac.SystemActor(), `{ certificationAuthority(id: "`+b.ca.ID+`") { crlSettings { mode shards } crlLists { shard open } } }`, nil)
+	got := b.ask(
+		t, rbac.SystemActor(), `{ certificationAuthority(id: "`+b.ca.ID+`") { crlSettings { mode shards } crlLists { shard open } } }`,
+		nil,
+	)
 	if got.code() != "" || !strings.Contains(fmt.Sprint(got.Data), "SHARDED") {
 		t.Error(got)
 	}
@@ -855,7 +880,8 @@ func TestCRLOverHTTP(t *testing.T) {
 	}
 	first := get("")
 	h := first.Header
-	if first.StatusCode != 200 || h.Get("Content-Type") != "application/pkix-crl" || h.Get("Content-Encoding") != "" || h.Get("ETag") == "" || h.Get("Last-Modified") == "" ||
+	if first.StatusCode != 200 || h.Get("Content-Type") != "application/pkix-crl" || h.Get("Content-Encoding") != "" ||
+		h.Get("ETag") == "" || h.Get("Last-Modified") == "" ||
 		!strings.HasPrefix(h.Get("Cache-Control"), "public, no-transform, max-age=300, stale-if-error=60") {
 		t.Errorf("%d %v", first.StatusCode, h)
 	}
@@ -890,7 +916,9 @@ func TestOCSPOverHTTP(t *testing.T) {
 	if err := os.WriteFile(issuer, []byte(ca.PEM(b.ca.Certificate)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.CommandContext(t.Context(), "openssl", "ocsp", "-issuer", issuer, "-serial", "0x"+c.SerialNumber, "-no_nonce", "-reqout", file).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(
+		t.Context(), "openssl", "ocsp", "-issuer", issuer, "-serial", "0x"+c.SerialNumber, "-no_nonce", "-reqout", file,
+	).CombinedOutput(); err != nil {
 		t.Fatalf("%v %s", err, out)
 	}
 	request, err := os.ReadFile(file)
@@ -917,10 +945,16 @@ func TestOCSPOverHTTP(t *testing.T) {
 	standard := base64.StdEncoding.EncodeToString(request)
 	first := get(url.PathEscape(standard))
 	h := first.Header()
-	if first.Code != 200 || first.Body.Len() < 200 || h.Get("ETag") == "" || h.Get("Expires") == "" || h.Get("Last-Modified") == "" || !strings.Contains(h.Get("Cache-Control"), "max-age=") {
+	if first.Code != 200 || first.Body.Len() < 200 || h.Get("ETag") == "" || h.Get("Expires") == "" || h.Get("Last-Modified") == "" ||
+		!strings.Contains(
+			h.Get("Cache-Control"), "max-age=",
+		) {
 		t.Fatalf("%d %v", first.Code, h)
 	}
-	for what, path := range map[string]string{"not escaped": standard, "a slash in front": "/" + url.PathEscape(standard), "no padding": strings.TrimRight(standard, "="), "alphabet for URLs": strings.NewReplacer("+", "-", "/", "_").Replace(standard)} {
+	for what, path := range map[string]string{
+		"not escaped": standard, "a slash in front": "/" + url.PathEscape(standard), "no padding": strings.TrimRight(standard, "="),
+		"alphabet for URLs": strings.NewReplacer("+", "-", "/", "_").Replace(standard),
+	} {
 		if w := get(path); !bytes.Equal(w.Body.Bytes(), first.Body.Bytes()) {
 			t.Errorf("%s: %d, %d bytes", what, w.Code, w.Body.Len())
 		}
@@ -945,7 +979,9 @@ func TestOCSPOverHTTP(t *testing.T) {
 
 	// A revocation makes this answer anew, and leaves that about another certificate as it is.
 	other := b.issue("other.example.com")
-	if out, err := exec.CommandContext(t.Context(), "openssl", "ocsp", "-issuer", issuer, "-serial", "0x"+other.SerialNumber, "-no_nonce", "-reqout", file).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(
+		t.Context(), "openssl", "ocsp", "-issuer", issuer, "-serial", "0x"+other.SerialNumber, "-no_nonce", "-reqout", file,
+	).CombinedOutput(); err != nil {
 		t.Fatalf("%v %s", err, out)
 	}
 	if request, err = os.ReadFile(file); err != nil {
@@ -985,6 +1021,9 @@ func opensslVerify(t *testing.T, b *statusBench, c *certificate.Certificate, lis
 		}
 	}
 	// It ends with an error when the certificate is revoked; what it says is what counts.
-	out, _ := exec.CommandContext(t.Context(), "openssl", "verify", "-CAfile", filepath.Join(dir, "chain"), "-CRLfile", filepath.Join(dir, "crls"), "-crl_check", "-extended_crl", "-use_deltas", filepath.Join(dir, "leaf")).CombinedOutput()
+	out, _ := exec.CommandContext(
+		t.Context(), "openssl", "verify", "-CAfile", filepath.Join(dir, "chain"), "-CRLfile", filepath.Join(dir, "crls"), "-crl_check",
+		"-extended_crl", "-use_deltas", filepath.Join(dir, "leaf"),
+	).CombinedOutput()
 	return string(out)
 }

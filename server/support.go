@@ -382,10 +382,12 @@ func lookAtDatabase(ctx context.Context, cfg *Config, versions, health, failures
 		"partitions": {health, `SELECT count(*) AS number, sum(active_certificates) AS active_certificates, sum(active_cas) AS active_cas
 			FROM partitions`},
 		"certificationAuthorities": {health, `SELECT type, status, signing_algorithm, key_store, count(*) AS number
-			FROM certification_authorities WHERE purged_at IS NULL GROUP BY type, status, signing_algorithm, key_store ORDER BY 1, 2, 3, 4`},
+			FROM certification_authorities WHERE purged_at IS NULL GROUP BY type, status, signing_algorithm, key_store ORDER BY 1, 2, 3,
+				4`},
 		"crlsHeld": {health, `SELECT partition_id, identifier, crl_alarm AS reason, crl_alarm_at AS since
 			FROM certification_authorities WHERE crl_alarm <> '' AND purged_at IS NULL ORDER BY 1, 2 LIMIT 200`},
-		"jobs": {health, `SELECT kind, count(*) AS number, min(run_at) AS first, sum(CASE WHEN last_error <> '' THEN 1 ELSE 0 END) AS failing
+		"jobs": {
+			health, `SELECT kind, count(*) AS number, min(run_at) AS first, sum(CASE WHEN last_error <> '' THEN 1 ELSE 0 END) AS failing
 			FROM jobs GROUP BY kind ORDER BY kind`},
 		"mailsNotSent": {health, "SELECT count(*) AS number, min(created_at) AS first FROM mails WHERE sent_at IS NULL"},
 		"failingJobs": {failures, `SELECT kind, job_key, run_at, attempts, last_error
@@ -395,7 +397,8 @@ func lookAtDatabase(ctx context.Context, cfg *Config, versions, health, failures
 		"failedOperations": {failures, `SELECT time, partition_id, action, object_kind, object_name, summary, request_id
 			FROM audit_events WHERE result = 'FAILED' ORDER BY time DESC LIMIT 200`},
 		"failedAuthorities": {failures, `SELECT partition_id, identifier, creation_failure, renewal_failure
-			FROM certification_authorities WHERE (creation_failure <> '' OR renewal_failure <> '') AND purged_at IS NULL ORDER BY 1, 2 LIMIT 200`},
+			FROM certification_authorities WHERE (creation_failure <> '' OR renewal_failure <> '') AND purged_at IS NULL ORDER BY 1, 2 LIMIT
+				200`},
 	} {
 		rows := []map[string]any{}
 		if err := db.Raw(q.query).Scan(&rows).Error; err != nil {

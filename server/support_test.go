@@ -110,7 +110,8 @@ func TestSupportHasNoSecret(t *testing.T) {
 	before := append([]string{}, secrets...)
 	for _, s := range before {
 		a.log.Error("it failed", "error", "connecting as "+s)
-		if err := a.store.DB(t.Context()).Exec("INSERT INTO jobs (kind, job_key, run_at, generation, arguments, attempts, last_error, lease) VALUES (?, ?, ?, 1, ?, 3, ?, '')",
+		if err := a.store.DB(t.Context()).Exec(
+			"INSERT INTO jobs (kind, job_key, run_at, generation, arguments, attempts, last_error, lease) VALUES (?, ?, ?, 1, ?, 3, ?, '')",
 			"test.secret", s, a.now(), `"`+s+`"`, "cannot sign in with "+s).Error; err != nil {
 			t.Fatal(err)
 		}
@@ -123,7 +124,10 @@ func TestSupportHasNoSecret(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, form := range []string{s, url.QueryEscape(s), url.PathEscape(s), strings.Trim(string(quoted), `"`), base64.StdEncoding.EncodeToString([]byte(s)), hex.EncodeToString([]byte(s))} {
+			for _, form := range []string{
+				s, url.QueryEscape(s), url.PathEscape(s), strings.Trim(string(quoted), `"`), base64.StdEncoding.EncodeToString([]byte(s)),
+				hex.EncodeToString([]byte(s)),
+			} {
 				for name, text := range files {
 					if strings.Contains(text, form) {
 						t.Errorf("%s is in %s", form, name)
@@ -135,12 +139,16 @@ func TestSupportHasNoSecret(t *testing.T) {
 	find(files, secrets)
 	for name, texts := range map[string][]string{
 		"versions.json": {Version, "databaseVersion", "SQLite"},
-		"settings.json": {`"smtp-url": "smtp://[removed]@mail.example.com:587?auth=[removed]"`, "https://[removed]@s3.example.com/bucket?sig=[removed]", `"kek": "env:PKIAAS_TEST_KEK"`, "pkcs11:token=Production;pin-value=[removed]?module-path=/usr/lib/hsm.so", `"two-person-roots": false`, `"base-url"`, `"crl-interval": "24h0m0s"`},
-		"health.json":   {`"database": "answers"`, `"signing_algorithm": "ECDSAP256+SHA256"`, `"ready"`, `"name": "software"`, "crlsHeld"},
-		"errors.json":   {"test.secret", "cannot sign in with [removed]"},
-		"log.txt":       {"it failed", "connecting as [removed]"},
-		"metrics.txt":   {"pkiaas_jobs_due"},
-		"README.txt":    {"secrets are left out"},
+		"settings.json": {
+			`"smtp-url": "smtp://[removed]@mail.example.com:587?auth=[removed]"`, "https://[removed]@s3.example.com/bucket?sig=[removed]",
+			`"kek": "env:PKIAAS_TEST_KEK"`, "pkcs11:token=Production;pin-value=[removed]?module-path=/usr/lib/hsm.so",
+			`"two-person-roots": false`, `"base-url"`, `"crl-interval": "24h0m0s"`,
+		},
+		"health.json": {`"database": "answers"`, `"signing_algorithm": "ECDSAP256+SHA256"`, `"ready"`, `"name": "software"`, "crlsHeld"},
+		"errors.json": {"test.secret", "cannot sign in with [removed]"},
+		"log.txt":     {"it failed", "connecting as [removed]"},
+		"metrics.txt": {"pkiaas_jobs_due"},
+		"README.txt":  {"secrets are left out"},
 	} {
 		for _, text := range texts {
 			if !strings.Contains(files[name], text) {
@@ -159,8 +167,11 @@ func TestSupportHasNoSecret(t *testing.T) {
 		if _, address := addresses[flagOf(field)]; !address {
 			continue
 		}
-		for _, form := range []string{"%", "x://u:%@host/", "postgres://u:%@a:1,b:2/db", "postgres://u:a/%@host/db", "postgres://host/db?password=%&sslpassword=%", "host=a password=%", "sqlite:x?_key=%", "pkcs11:token=t;pin-value=%", "hsm=pkcs11:token=t?pin-source=%",
-			"file:x?y=%", "smtp://%@host", "smtps://u:%@host", "https://h/b?%", "https://h/b#%", "env:NAME?%", "passphrase:x#%", "pkcs11:%"} {
+		for _, form := range []string{
+			"%", "x://u:%@host/", "postgres://u:%@a:1,b:2/db", "postgres://u:a/%@host/db", "postgres://host/db?password=%&sslpassword=%",
+			"host=a password=%", "sqlite:x?_key=%", "pkcs11:token=t;pin-value=%", "hsm=pkcs11:token=t?pin-source=%",
+			"file:x?y=%", "smtp://%@host", "smtps://u:%@host", "https://h/b?%", "https://h/b#%", "env:NAME?%", "passphrase:x#%",
+			"pkcs11:%"} {
 			c := &Config{}
 			value := strings.ReplaceAll(form, "%", "hidden-value")
 			if f := reflect.ValueOf(c).Elem().Field(n); f.Kind() == reflect.Slice {

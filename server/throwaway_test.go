@@ -147,7 +147,9 @@ func TestAProtocolIsAddedByTwoLines(t *testing.T) {
 		t.Errorf("while it is disabled: %d %s", status, says)
 	}
 	// What does not say whether it answers for claims, and what is there already, is not taken.
-	for label, bad := range map[string]*protocolconfig.Type{"one that says nothing of claims": {ID: "SMOKE", Vouches: "smoke"}, "one that is there": {ID: telegraph, Vouches: profile.Nobody}} {
+	for label, bad := range map[string]*protocolconfig.Type{
+		"one that says nothing of claims": {ID: "SMOKE", Vouches: "smoke"}, "one that is there": {ID: telegraph, Vouches: profile.Nobody},
+	} {
 		func() {
 			defer func() {
 				if recover() == nil {
@@ -239,7 +241,9 @@ func TestSecretsOfSettings(t *testing.T) {
 	_, err = b.configurations.Create(b.ctx, request)
 	wants(t, "the secret of another configuration", err, fault.Invalid, "settings")
 	for label, settings := range map[string]string{
-		"an unknown field": `{"password": "` + password + `", "cable": 1}`, "a secret that is a number": `{"password": 5}`, "a secret that is another object": `{"password": {"x": "` + password + `"}}`,
+		"an unknown field": `{"password": "` + password +
+			`", "cable": 1}`, "a secret that is a number": `{"password": 5}`, "a secret that is another object": `{"password": {"x": "` +
+			password + `"}}`,
 		"what the type refuses": `{"password": "` + password + `", "words": -1}`,
 	} {
 		request.Settings = settings
@@ -256,7 +260,8 @@ func TestSecretsOfSettings(t *testing.T) {
 	var before, after []byte
 	column := func(to *[]byte) {
 		t.Helper()
-		if err := b.store.DB(b.ctx).Table("protocol_secrets").Where("configuration_id = ?", made.ID).Select("secret").Row().Scan(to); err != nil {
+		if err := b.store.DB(b.ctx).Table("protocol_secrets").Where("configuration_id = ?",
+			made.ID).Select("secret").Row().Scan(to); err != nil {
 			t.Fatal(err)
 		}
 	}

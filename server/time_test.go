@@ -69,7 +69,10 @@ func TestWhatTimeDoes(t *testing.T) {
 	if _, err := a.cas.Delete(ctx, doomed.ID, "issuing-pq"); err != nil {
 		t.Fatal(err)
 	}
-	request := ca.Request{PartitionID: m.Partition.ID, Type: ca.Root, Identifier: "issuing-pq", FriendlyName: "New", SigningAlgorithm: "ECDSAP256+SHA256", Subject: "CN=New"}
+	request := ca.Request{
+		PartitionID: m.Partition.ID, Type: ca.Root, Identifier: "issuing-pq", FriendlyName: "New", SigningAlgorithm: "ECDSAP256+SHA256",
+		Subject: "CN=New",
+	}
 	if _, err := a.cas.Create(ctx, request); !fault.Is(err, fault.Conflict) {
 		t.Errorf("the identifier of a CA just deleted was free: %v", err)
 	}

@@ -30,7 +30,8 @@ import (
 
 // cipherSuites are those of TLS 1.2; the two RSA ones are what the guide names for devices. TLS 1.3 has its own.
 var cipherSuites = []uint16{
-	tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+	tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+	tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
 	tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
 }
 
@@ -42,7 +43,9 @@ type servingCertificates interface {
 }
 
 func tlsConfig(certs servingCertificates) *tls.Config {
-	return &tls.Config{MinVersion: tls.VersionTLS12, CipherSuites: cipherSuites, GetCertificate: certs.get, NextProtos: []string{"h2", "http/1.1"}}
+	return &tls.Config{
+		MinVersion: tls.VersionTLS12, CipherSuites: cipherSuites, GetCertificate: certs.get, NextProtos: []string{"h2", "http/1.1"},
+	}
 }
 
 // mutualTLSConfig asks for a client certificate and takes any: whose it is, if anybody's, is found out for each request, and who
@@ -137,9 +140,12 @@ func (i *internalCA) SignDetached(ctx context.Context, content []byte) ([]byte, 
 	}
 	now := time.Now()
 	der, err := certify(ctx, i.rootKey, issuance.Certificate{
-		SerialNumber: issuance.NewSerialNumber(now), Issuer: root.RawSubject, Subject: subject.DER(), NotBefore: now.Add(-time.Hour), NotAfter: root.NotAfter,
+		SerialNumber: issuance.NewSerialNumber(now), Issuer: root.RawSubject, Subject: subject.DER(), NotBefore: now.Add(-time.Hour),
+		NotAfter:  root.NotAfter,
 		PublicKey: spki, Extensions: []extension.Extension{
-			extension.BasicConstraints(false, nil), extension.KeyUsage(extension.DigitalSignature, extension.NonRepudiation), extension.ExtendedKeyUsage(false, extension.EmailProtection),
+			extension.BasicConstraints(false, nil), extension.KeyUsage(
+				extension.DigitalSignature, extension.NonRepudiation,
+			), extension.ExtendedKeyUsage(false, extension.EmailProtection),
 			extension.AuthorityKeyIdentifier(root.SubjectKeyId), extension.SubjectKeyIdentifier(extension.KeyIdentifier(spki))},
 	})
 	if err != nil {
@@ -192,9 +198,12 @@ func (i *internalCA) loadOrCreateRoot(ctx context.Context) error {
 	now := time.Now()
 	id := extension.KeyIdentifier(i.rootKey.PublicKey())
 	i.rootDER, err = certify(ctx, i.rootKey, issuance.Certificate{
-		SerialNumber: issuance.NewSerialNumber(now), Issuer: subject.DER(), Subject: subject.DER(), NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(10, 0, 0),
+		SerialNumber: issuance.NewSerialNumber(now), Issuer: subject.DER(), Subject: subject.DER(), NotBefore: now.Add(-time.Hour),
+		NotAfter:  now.AddDate(10, 0, 0),
 		PublicKey: i.rootKey.PublicKey(), Extensions: []extension.Extension{
-			extension.BasicConstraints(true, new(int)), extension.KeyUsage(extension.KeyCertSign, extension.CRLSign), extension.SubjectKeyIdentifier(id)},
+			extension.BasicConstraints(true, new(int)), extension.KeyUsage(
+				extension.KeyCertSign, extension.CRLSign,
+			), extension.SubjectKeyIdentifier(id)},
 	})
 	if err != nil {
 		return err
@@ -247,11 +256,15 @@ func (i *internalCA) issue(ctx context.Context) error {
 		}
 		usages := []extension.KeyUsageBit{extension.DigitalSignature}
 		der, err := certify(ctx, i.rootKey, issuance.Certificate{
-			SerialNumber: issuance.NewSerialNumber(now), Issuer: root.RawSubject, Subject: subject.DER(), NotBefore: now.Add(-time.Hour), NotAfter: now.Add(servingLifetime),
+			SerialNumber: issuance.NewSerialNumber(now), Issuer: root.RawSubject, Subject: subject.DER(), NotBefore: now.Add(-time.Hour),
+			NotAfter:  now.Add(servingLifetime),
 			PublicKey: key.PublicKey(), Extensions: []extension.Extension{
-				extension.BasicConstraints(false, nil), extension.KeyUsage(usages...), extension.ExtendedKeyUsage(false, extension.ServerAuth),
+				extension.BasicConstraints(false, nil), extension.KeyUsage(usages...),
+				extension.ExtendedKeyUsage(false, extension.ServerAuth),
 				extension.SubjectAlternativeName(false, san.MarshalDER(names)),
-				extension.AuthorityKeyIdentifier(root.SubjectKeyId), extension.SubjectKeyIdentifier(extension.KeyIdentifier(key.PublicKey()))},
+				extension.AuthorityKeyIdentifier(root.SubjectKeyId), extension.SubjectKeyIdentifier(
+					extension.KeyIdentifier(key.PublicKey()),
+				)},
 		})
 		if err != nil {
 			return err

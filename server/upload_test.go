@@ -31,7 +31,8 @@ func TestUploads(t *testing.T) {
 		return s.ask(
 			t,
 			by,
-			`mutation($p: ID!, $u: ID!) { prepareBulkRevocation(input: {partitionId: $p, selection: {uploadId: $u}}) { operation { id total pending input } } }`,
+			`mutation($p: ID!, $u: ID!) { prepareBulkRevocation(input: {partitionId: $p, selection: {uploadId: $u}}) { operation { id total
+				pending input } } }`,
 			map[string]any{"p": p, "u": id},
 		)
 	}

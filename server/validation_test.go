@@ -17,7 +17,9 @@ func TestValidationSettings(t *testing.T) {
 	here := httptest.NewServer(http.NotFoundHandler())
 	defer here.Close()
 	valid := func(change func(*Config)) (*Config, error) {
-		c := &Config{Data: t.TempDir(), Listen: "127.0.0.1:0", ListenPublic: "127.0.0.1:0", ListenMTLS: "127.0.0.1:0", Regions: []string{"EU"}, CRLInterval: time.Hour,
+		c := &Config{
+			Data: t.TempDir(), Listen: "127.0.0.1:0", ListenPublic: "127.0.0.1:0", ListenMTLS: "127.0.0.1:0", Regions: []string{"EU"},
+			CRLInterval:  time.Hour,
 			ACMEHTTPPort: here.Listener.Addr().(*net.TCPAddr).Port, ACMETLSPort: 443, ACMETimeout: 10 * time.Second}
 		change(c)
 		return c, c.Validate()
@@ -32,7 +34,13 @@ func TestValidationSettings(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, p := a.Validate(t.Context(), va.Challenge{Type: va.HTTP01, Identifier: va.Identifier{Type: va.IP, Value: "127.0.0.1"}, Token: token, KeyAuthorization: token + "." + token})
+		_, p := a.Validate(
+			t.Context(),
+			va.Challenge{
+				Type: va.HTTP01, Identifier: va.Identifier{Type: va.IP, Value: "127.0.0.1"}, Token: token,
+				KeyAuthorization: token + "." + token,
+			},
+		)
 		if p == nil || strings.Contains(p.Detail, "loopback") == demo {
 			t.Errorf("demo %t: %v", demo, p)
 		}

@@ -27,21 +27,31 @@ func newPoster(allow []string) (*poster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--webhook-allow: %w", err)
 	}
-	return &poster{guard, &http.Client{Timeout: 15 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		// No proxy of the environment: it would resolve the name for us.
-		Transport: &http.Transport{DialContext: guard.Dialer(5 * time.Second).DialContext, TLSHandshakeTimeout: 5 * time.Second, ResponseHeaderTimeout: 10 * time.Second, MaxResponseHeaderBytes: 16 << 10, DisableKeepAlives: true}}}, nil
+	return &poster{
+		guard,
+		&http.Client{
+			Timeout: 15 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+			// No proxy of the environment: it would resolve the name for us.
+			Transport: &http.Transport{
+				DialContext: guard.Dialer(5 * time.Second).DialContext, TLSHandshakeTimeout: 5 * time.Second,
+				ResponseHeaderTimeout: 10 * time.Second, MaxResponseHeaderBytes: 16 << 10, DisableKeepAlives: true,
+			}}}, nil
 }
 
 // Allowed refuses what Post would refuse whatever the name resolves to.
 func (p *poster) Allowed(text string) error {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Hostname() == "" || u.User != nil || u.Fragment != "" {
-		return fault.New(fault.Invalid, "this is not the URL of a webhook").At("url").Do("Give https://host/path, without a user name in it.")
+		return fault.New(fault.Invalid, "this is not the URL of a webhook").At("url").Do(
+			"Give https://host/path, without a user name in it.",
+		)
 	}
 	ip, err := netip.ParseAddr(u.Hostname())
 	literal := err == nil
 	if literal && p.guard.Check(ip) != nil {
-		return fault.New(fault.PolicyRefused, "webhooks to this address are not allowed").At("url").Do("Use a public address, or ask the operator to allow its range (--webhook-allow).")
+		return fault.New(fault.PolicyRefused, "webhooks to this address are not allowed").At("url").Do(
+			"Use a public address, or ask the operator to allow its range (--webhook-allow).",
+		)
 	}
 	// In the clear only within ranges that the operator allowed.
 	if u.Scheme != "https" && !(u.Scheme == "http" && literal && p.guard.Allowed(ip)) {

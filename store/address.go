@@ -20,8 +20,8 @@ func sqliteAddress(file string) (string, error) {
 		return "", err
 	}
 	// synchronous=FULL: a commit is on disk before it is reported.
-	settings := "_txlock=immediate&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)" +
-		"&_pragma=cache_size(-16384)&_time_format=sqlite"
+	settings := "_txlock=immediate&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(10000)" +
+		"&_pragma=foreign_keys(1)&_pragma=cache_size(-16384)&_time_format=sqlite"
 	return (&url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: settings}).String(), nil
 }
 
@@ -65,7 +65,9 @@ func postgresAddress(address string, settings *pgx.ConnConfig) (string, error) {
 	}
 	switch mode {
 	case "prefer", "allow":
-		return "", fmt.Errorf("sslmode=%s falls back to clear text silently: use sslmode=verify-full, or sslmode=disable on a network that you trust", mode)
+		return "", fmt.Errorf(
+			"sslmode=%s falls back to clear text silently: use sslmode=verify-full, or sslmode=disable on a network that you trust", mode,
+		)
 	case "":
 		remote := !local(settings.Host)
 		for _, other := range settings.Fallbacks {

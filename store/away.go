@@ -55,7 +55,8 @@ func marked(err error) error {
 	}
 	var network net.Error
 	switch {
-	case errors.As(err, &network), errors.Is(err, driver.ErrBadConn), errors.Is(err, sql.ErrConnDone), errors.Is(err, net.ErrClosed), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF),
+	case errors.As(err, &network), errors.Is(err, driver.ErrBadConn), errors.Is(err, sql.ErrConnDone), errors.Is(err, net.ErrClosed),
+		errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF),
 		strings.HasSuffix(err.Error(), "conn closed"): // pgx has no type for a connection that it closed after an error
 		return &connectionLost{err}
 	}
@@ -66,7 +67,9 @@ func marked(err error) error {
 func markErrors(db *gorm.DB) error {
 	mark := func(tx *gorm.DB) { tx.Error = marked(tx.Error) }
 	c := db.Callback()
-	return errors.Join(c.Query().After("*").Register("away", mark), c.Create().After("*").Register("away", mark), c.Update().After("*").Register("away", mark),
+	return errors.Join(
+		c.Query().After("*").Register("away", mark), c.Create().After("*").Register("away", mark),
+		c.Update().After("*").Register("away", mark),
 		c.Delete().After("*").Register("away", mark), c.Row().After("*").Register("away", mark), c.Raw().After("*").Register("away", mark))
 }
 

@@ -65,7 +65,8 @@ func insertRows[T any](ctx context.Context, s *Store, rows []T, missing bool) er
 		return fmt.Errorf("rows of %s have columns filled by the database: create them with gorm", table.Table)
 	}
 	row := "(?" + strings.Repeat(",?", len(table.DBNames)-1) + ")"
-	text := "INSERT OR FAIL INTO " + db.Statement.Quote(table.Table) + " (" + strings.Join(table.DBNames, ",") + ") VALUES " + row + strings.Repeat(","+row, len(rows)-1)
+	text := "INSERT OR FAIL INTO " + db.Statement.Quote(table.Table) + " (" + strings.Join(table.DBNames, ",") + ") VALUES " + row +
+		strings.Repeat(","+row, len(rows)-1)
 	if missing {
 		text += " ON CONFLICT DO NOTHING"
 	}

@@ -32,7 +32,9 @@ func TestStatementsAreUsedAgain(t *testing.T) {
 		exec := func(text string, args ...any) error {
 			return s.Tx(ctx, func(ctx context.Context) error { return s.DB(ctx).Exec(text, args...).Error })
 		}
-		if err := exec("CREATE TABLE notes (id TEXT PRIMARY KEY, kind TEXT NOT NULL, at TIMESTAMP NOT NULL, text TEXT, tags TEXT)"); err != nil {
+		if err := exec(
+			"CREATE TABLE notes (id TEXT PRIMARY KEY, kind TEXT NOT NULL, at TIMESTAMP NOT NULL, text TEXT, tags TEXT)",
+		); err != nil {
 			t.Fatal(err)
 		}
 		at := store.Now()
@@ -56,7 +58,8 @@ func TestStatementsAreUsedAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		for n, f := range found {
-			if f.ID != rows[n].ID || f.Kind != "k" || !f.At.Equal(at) || (f.Text != nil) != (n == 7) || !slices.Equal(f.Tags, rows[n].Tags) {
+			if f.ID != rows[n].ID || f.Kind != "k" || !f.At.Equal(at) || (f.Text != nil) != (n == 7) ||
+				!slices.Equal(f.Tags, rows[n].Tags) {
 				t.Errorf("%+v", f)
 			}
 		}
@@ -93,7 +96,9 @@ func TestStatementsAreUsedAgain(t *testing.T) {
 		// More statements than the cache holds, and a table that changes while statements are cached.
 		for n := range 300 {
 			var id string
-			if err := s.DB(ctx).Raw(fmt.Sprintf("SELECT id FROM notes WHERE id = ? AND %d = %d", n, n), "05").Scan(&id).Error; err != nil || id != "05" {
+			if err := s.DB(ctx).Raw(
+				fmt.Sprintf("SELECT id FROM notes WHERE id = ? AND %d = %d", n, n), "05",
+			).Scan(&id).Error; err != nil || id != "05" {
 				t.Fatalf("%q, %v", id, err)
 			}
 		}

@@ -94,13 +94,14 @@ func openPostgreSQL(url string, config *gorm.Config) (*Store, error) {
 		// Among several servers, use the one that accepts writes: target_session_attrs=read-write.
 		settings.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	}
-	pool := stdlib.OpenDB(*settings, stdlib.OptionResetSession(connections.reset), stdlib.OptionAfterConnect(func(ctx context.Context, c *pgx.Conn) error {
-		if err := connections.opened(ctx, c); err != nil {
+	pool := stdlib.OpenDB(
+		*settings, stdlib.OptionResetSession(connections.reset), stdlib.OptionAfterConnect(func(ctx context.Context, c *pgx.Conn) error {
+			if err := connections.opened(ctx, c); err != nil {
+				return err
+			}
+			_, err := c.Exec(ctx, "SET jit = off")
 			return err
-		}
-		_, err := c.Exec(ctx, "SET jit = off")
-		return err
-	}))
+		}))
 	db, err := gorm.Open(postgres.New(postgres.Config{Conn: pool}), config)
 	if err != nil {
 		_ = pool.Close()

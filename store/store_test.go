@@ -35,7 +35,11 @@ func each(t *testing.T, run func(t *testing.T, s *store.Store)) {
 func partition(t *testing.T, s *store.Store, purchased int64) string {
 	t.Helper()
 	err := s.Tx(t.Context(), func(ctx context.Context) error {
-		if err := s.DB(ctx).Create(&tenant.Subscription{ID: "s", Name: "s", Tier: tenant.Standard, PurchasedCertificates: purchased, PurchasedCAs: 1, CreatedAt: store.Now()}).Error; err != nil {
+		if err := s.DB(ctx).Create(
+			&tenant.Subscription{
+				ID: "s", Name: "s", Tier: tenant.Standard, PurchasedCertificates: purchased, PurchasedCAs: 1, CreatedAt: store.Now(),
+			},
+		).Error; err != nil {
 			return err
 		}
 		return s.DB(ctx).Create(&tenant.Partition{ID: "sub1", SubscriptionID: "s", Name: "p", Region: "US", CreatedAt: store.Now()}).Error
@@ -81,7 +85,13 @@ func TestAuditBelongsToTheChange(t *testing.T) {
 		system := rbac.WithActor(t.Context(), rbac.SystemActor())
 		rename := func(name string, failure error) error {
 			return s.Tx(system, func(ctx context.Context) error {
-				log.Record(ctx, audit.Event{PartitionID: p, Action: "test.rename", ObjectKind: "partition", ObjectID: p, Summary: "renamed to " + name, Details: audit.Details{"name": name, "n": 1.5}})
+				log.Record(
+					ctx,
+					audit.Event{
+						PartitionID: p, Action: "test.rename", ObjectKind: "partition", ObjectID: p, Summary: "renamed to " + name,
+						Details: audit.Details{"name": name, "n": 1.5},
+					},
+				)
 				if err := s.DB(ctx).Model(&tenant.Partition{}).Where("id = ?", p).Update("name", name).Error; err != nil {
 					return err
 				}

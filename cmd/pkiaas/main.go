@@ -91,7 +91,10 @@ type commands struct {
 
 func main() {
 	var c commands
-	parser := kong.Must(&c, kong.Name("pkiaas"), kong.Description("PKI as a Service, self-hosted."), kong.Configuration(settingsFile), kong.DefaultEnvars("PKIAAS"), kong.UsageOnError())
+	parser := kong.Must(
+		&c, kong.Name("pkiaas"), kong.Description("PKI as a Service, self-hosted."), kong.Configuration(settingsFile),
+		kong.DefaultEnvars("PKIAAS"), kong.UsageOnError(),
+	)
 	parsed, err := parser.Parse(os.Args[1:])
 	parser.FatalIfErrorf(err)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -122,7 +125,9 @@ func run(ctx context.Context, parsed *kong.Context, c *commands) error {
 		if err != nil && password == "" {
 			return fmt.Errorf("cannot read the password from standard input: %w", err)
 		}
-		return server.CreateOperator(ctx, &c.Operator.Create.Config, c.Operator.Create.Email, strings.TrimRight(password, "\r\n"), os.Stdout)
+		return server.CreateOperator(
+			ctx, &c.Operator.Create.Config, c.Operator.Create.Email, strings.TrimRight(password, "\r\n"), os.Stdout,
+		)
 	case "operator reset-second-factor <email>":
 		return server.ResetSecondFactor(ctx, &c.Operator.ResetSecondFactor.Config, c.Operator.ResetSecondFactor.Email, os.Stdout)
 	case "kek rotate":
@@ -138,7 +143,10 @@ func run(ctx context.Context, parsed *kong.Context, c *commands) error {
 		return server.RestoreKeys(ctx, &c.Keys.Restore.Config, c.Keys.Restore.In, c.Keys.Restore.Share, os.Stdout)
 	case "acme key create <partition> <configuration>":
 		k := &c.Acme.Key.Create
-		return server.CreateACMEKey(ctx, &k.Config, k.Partition, k.Configuration, k.Name, k.Allowed, k.Preauthorized, k.WithoutBinding, k.MaxAccounts, k.Expires, os.Stdout)
+		return server.CreateACMEKey(
+			ctx, &k.Config, k.Partition, k.Configuration, k.Name, k.Allowed, k.Preauthorized, k.WithoutBinding, k.MaxAccounts, k.Expires,
+			os.Stdout,
+		)
 	case "support":
 		return server.Support(ctx, &c.Support.Config, c.Support.Out, os.Stdout)
 	case "settings":
@@ -157,7 +165,10 @@ func printSettings(app *kong.Application) {
 			continue
 		}
 		for _, f := range command.Flags {
-			fmt.Printf("| `--%s` | `%s` | %s | %s |\n", f.Name, strings.Join(f.Envs, ", "), code(f.Default), strings.ReplaceAll(f.Help, "|", "\\|"))
+			fmt.Printf(
+				"| `--%s` | `%s` | %s | %s |\n", f.Name, strings.Join(f.Envs, ", "), code(f.Default),
+				strings.ReplaceAll(f.Help, "|", "\\|"),
+			)
 		}
 	}
 }

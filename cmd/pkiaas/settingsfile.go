@@ -38,7 +38,10 @@ func (s fileSettings) Validate(app *kong.Application) error {
 	})
 	for name := range s {
 		if !known[name] {
-			return fmt.Errorf("the configuration file has %q, which is not a setting: settings are named like the flags, see docs/configuration.md", name)
+			return fmt.Errorf(
+				"the configuration file has %q, which is not a setting: settings are named like the flags, see docs/configuration.md",
+				name,
+			)
 		}
 	}
 	return nil

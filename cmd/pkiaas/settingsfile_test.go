@@ -25,12 +25,16 @@ func parse(t *testing.T, text string) (*commands, error) {
 }
 
 func TestTheSettingsFile(t *testing.T) {
-	c, err := parse(t, `{"two-person-roots": true, "listen_public": "127.0.0.1:1", "regions": ["US", "EU"], "keystore": ["file:/a", "hsm=pkcs11:token=x"], "clock-skew": "2m"}`)
+	c, err := parse(
+		t,
+		`{"two-person-roots": true, "listen_public": "127.0.0.1:1", "regions": ["US", "EU"], "keystore": ["file:/a", "hsm=pkcs11:token=x"], "clock-skew": "2m"}`,
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := c.Serve
-	if !s.TwoPersonRoots || s.ListenPublic != "127.0.0.1:1" || strings.Join(s.Regions, " ") != "US EU" || strings.Join(s.Keystore, " ") != "file:/a hsm=pkcs11:token=x" || s.ClockSkew.Minutes() != 2 {
+	if !s.TwoPersonRoots || s.ListenPublic != "127.0.0.1:1" || strings.Join(s.Regions, " ") != "US EU" ||
+		strings.Join(s.Keystore, " ") != "file:/a hsm=pkcs11:token=x" || s.ClockSkew.Minutes() != 2 {
 		t.Errorf("%+v", s)
 	}
 	if _, err := parse(t, `{"two-person-root": true}`); err == nil || !strings.Contains(err.Error(), "two-person-root") {

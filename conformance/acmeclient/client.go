@@ -90,7 +90,9 @@ func New(ctx context.Context, c *http.Client, directory string) (*Client, error)
 	if err != nil {
 		return nil, err
 	}
-	client := &Client{HTTP: c, Key: key, jwk: fmt.Sprintf(`{"crv":"P-256","kty":"EC","x":"%s","y":"%s"}`, b64(point[1:33]), b64(point[33:]))}
+	client := &Client{
+		HTTP: c, Key: key, jwk: fmt.Sprintf(`{"crv":"P-256","kty":"EC","x":"%s","y":"%s"}`, b64(point[1:33]), b64(point[33:])),
+	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, directory, nil)
 	if err != nil {
 		return nil, err
@@ -189,7 +191,10 @@ func (c *Client) PostWith(ctx context.Context, nonce, url string, payload, into 
 	signature := make([]byte, 64)
 	r.FillBytes(signature[:32])
 	s.FillBytes(signature[32:])
-	q, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(`{"protected":"`+protected+`","payload":"`+body+`","signature":"`+b64(signature)+`"}`))
+	q, err := http.NewRequestWithContext(
+		ctx, http.MethodPost, url,
+		strings.NewReader(`{"protected":"`+protected+`","payload":"`+body+`","signature":"`+b64(signature)+`"}`),
+	)
 	if err != nil {
 		return nil, err
 	}

@@ -24,7 +24,11 @@ const ordersAim = 200
 // acme measures complete orders: newOrder, authorization, http-01 on loopback, finalize, download. Each is for another address,
 // so that nothing was proved before; keys are P-256 and made beforehand.
 func acme(length time.Duration) error {
-	fmt.Printf("\n%d cores, %d ACME clients of an account each, %s\n\n| what | per second | p50 | p99 | against |\n| --- | --- | --- | --- | --- |\n", runtime.NumCPU(), clients, length)
+	fmt.Printf(
+		"\n%d cores, %d ACME clients of an account each, %s\n\n| what | per second | p50 | p99 | against |\n| --- | --- | --- | --- | "+
+			"--- |\n",
+		runtime.NumCPU(), clients, length,
+	)
 	if err := orders("SQLite", "", length); err != nil {
 		return err
 	}
@@ -60,7 +64,13 @@ func orders(what, database string, length time.Duration) error {
 		return err
 	}
 	defer func() { _ = s.Stop() }() // measured already
-	if err := s.Operate(fmt.Sprintf(`mutation { updateSubscription(input: {subscriptionId: %q, tier: UNLIMITED, purchasedCertificates: 10000000}) { subscription { id } } }`, s.Manifest.Subscription.ID)); err != nil {
+	if err := s.Operate(
+		fmt.Sprintf(
+			`mutation { updateSubscription(input: {subscriptionId: %q, tier: UNLIMITED, purchasedCertificates: 10000000}) { subscription {
+				id } } }`,
+			s.Manifest.Subscription.ID,
+		),
+	); err != nil {
 		return err
 	}
 	key, err := s.ACME(database, "bench", false)
@@ -120,6 +130,12 @@ func orders(what, database string, length time.Duration) error {
 	if database != "" {
 		aim = fmt.Sprintf("aim %d, ", ordersAim)
 	}
-	row("complete ACME orders, http-01, P-256, "+what, rate, times, fmt.Sprintf("%s%.1f ms of the server's processor time each; told to wait %d times", aim, (after-before).Seconds()*1000/float64(len(times)), polls))
+	row(
+		"complete ACME orders, http-01, P-256, "+what, rate, times,
+		fmt.Sprintf(
+			"%s%.1f ms of the server's processor time each; told to wait %d times", aim, (after-before).Seconds()*1000/float64(len(times)),
+			polls,
+		),
+	)
 	return nil
 }

@@ -40,9 +40,13 @@ var message = make([]byte, 600)
 // (BenchmarkIssuance of the server, post-quantum algorithms only) and through the whole product.
 func algorithms(cell time.Duration, only *regexp.Regexp) error {
 	cores := runtime.NumCPU()
-	fmt.Printf("\n%d cores, load average before %s. Bare loop: the library in one goroutine; raw, key store and verify in %d. Issuance on SQLite: in process by processor time, beside raw signing of the same bytes with the same key by turns; "+
-		"over GraphQL by the clock, clients and server on the same cores, and by the processor time of the server\n\n"+
-		"| algorithm | bare loop sign/s | raw sign/s | key store sign/s | verify/s | issuance/s | raw sign/s beside it | issuance of raw | over GraphQL/s | of the bare loop | by server time/s | of raw | issuance of raw, aim %.2f |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |\n", cores, load(), cores, issuanceAim)
+	fmt.Printf(
+		"\n%d cores, load average before %s. Bare loop: the library in one goroutine; raw, key store and verify in %d. Issuance on "+
+			"SQLite: in process by processor time, beside raw signing of the same bytes with the same key by turns; "+
+			"over GraphQL by the clock, clients and server on the same cores, and by the processor time of the server\n\n"+
+			"| algorithm | bare loop sign/s | raw sign/s | key store sign/s | verify/s | issuance/s | raw sign/s beside it | issuance "+
+			"of raw | over GraphQL/s | of the bare loop | by server time/s | of raw | issuance of raw, aim %.2f |\n| --- | ---: | ---: "+
+			"| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |\n", cores, load(), cores, issuanceAim)
 	data, err := os.MkdirTemp("", "pkiaas-bench-")
 	if err != nil {
 		return err
@@ -118,7 +122,9 @@ func algorithms(cell time.Duration, only *regexp.Regexp) error {
 		if inside.ofRaw > 0 {
 			service = fmt.Sprintf("| %s | %s | %.2f |", digits(inside.issued), digits(inside.raw), inside.ofRaw)
 		}
-		fmt.Printf("| %s | %s | %s | %s | %s %s %s | %.2f | %s | %.2f | %s |\n", a.Label, digits(loop), digits(rates[0]), digits(rates[1]), digits(rates[2]), service,
+		fmt.Printf(
+			"| %s | %s | %s | %s | %s %s %s | %.2f | %s | %.2f | %s |\n", a.Label, digits(loop), digits(rates[0]), digits(rates[1]),
+			digits(rates[2]), service,
 			digits(issued), issued/loop, digits(issuedByCPU), issuedByCPU/byCPU[0], aim)
 	}
 	return nil
@@ -176,7 +182,9 @@ func cpuOf(pid, but int) func() (float64, error) {
 			if _, err := fmt.Sscan(string(text), &id); err != nil {
 				return 0, err
 			}
-			if _, err := fmt.Sscan(rest, &state, &parent, &skip, &skip, &skip, &skip, &skip, &skip, &skip, &skip, &skip, &utime, &stime); err != nil {
+			if _, err := fmt.Sscan(
+				rest, &state, &parent, &skip, &skip, &skip, &skip, &skip, &skip, &skip, &skip, &skip, &utime, &stime,
+			); err != nil {
 				return 0, err
 			}
 			if id == pid || parent == pid && id != but {
@@ -218,8 +226,10 @@ func digits(rate float64) string {
 
 var pqcleanSchemes = map[string]*pqclean.Scheme{
 	"Falcon-512": pqclean.Falcon512, "Falcon-1024": pqclean.Falcon1024,
-	"SPHINCS+-SHA2-128f-simple": pqclean.SPHINCS128f, "SPHINCS+-SHA2-128s-simple": pqclean.SPHINCS128s, "SPHINCS+-SHA2-192f-simple": pqclean.SPHINCS192f,
-	"SPHINCS+-SHA2-192s-simple": pqclean.SPHINCS192s, "SPHINCS+-SHA2-256f-simple": pqclean.SPHINCS256f, "SPHINCS+-SHA2-256s-simple": pqclean.SPHINCS256s,
+	"SPHINCS+-SHA2-128f-simple": pqclean.SPHINCS128f, "SPHINCS+-SHA2-128s-simple": pqclean.SPHINCS128s,
+	"SPHINCS+-SHA2-192f-simple": pqclean.SPHINCS192f,
+	"SPHINCS+-SHA2-192s-simple": pqclean.SPHINCS192s, "SPHINCS+-SHA2-256f-simple": pqclean.SPHINCS256f,
+	"SPHINCS+-SHA2-256s-simple": pqclean.SPHINCS256s,
 }
 
 // rawSigner makes a key and returns what the signing library does with it, nothing of ours around it.
@@ -245,7 +255,9 @@ func rawSigner(a *algorithm.Algorithm) (func() error, error) {
 		}, err
 	case "Composite":
 		first, second, _ := strings.Cut(a.Label, "-")
-		key, err := mldsa.GenerateKey(map[string]mldsa.Parameters{"MLDSA44": mldsa.MLDSA44(), "MLDSA65": mldsa.MLDSA65(), "MLDSA87": mldsa.MLDSA87()}[first])
+		key, err := mldsa.GenerateKey(
+			map[string]mldsa.Parameters{"MLDSA44": mldsa.MLDSA44(), "MLDSA65": mldsa.MLDSA65(), "MLDSA87": mldsa.MLDSA87()}[first],
+		)
 		if err != nil {
 			return nil, err
 		}
@@ -269,7 +281,9 @@ func rawSigner(a *algorithm.Algorithm) (func() error, error) {
 	if err != nil {
 		return nil, err
 	}
-	var options crypto.SignerOpts = map[string]crypto.Hash{"SHA256": crypto.SHA256, "SHA384": crypto.SHA384, "SHA512": crypto.SHA512}[a.Label[max(0, len(a.Label)-6):]]
+	var options crypto.SignerOpts = map[string]crypto.Hash{
+		"SHA256": crypto.SHA256, "SHA384": crypto.SHA384, "SHA512": crypto.SHA512,
+	}[a.Label[max(0, len(a.Label)-6):]]
 	if a.Family == "ML-DSA" {
 		options = &mldsa.Options{}
 	}
@@ -349,7 +363,13 @@ func startIssuer(data string, args ...string) (*issuer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.Operate(fmt.Sprintf(`mutation { updateSubscription(input: {subscriptionId: %q, tier: UNLIMITED, purchasedCertificates: 10000000, purchasedCas: 1000}) { subscription { id } } }`, s.Manifest.Subscription.ID)); err != nil {
+	if err := s.Operate(
+		fmt.Sprintf(
+			`mutation { updateSubscription(input: {subscriptionId: %q, tier: UNLIMITED, purchasedCertificates: 10000000, purchasedCas:
+				1000}) { subscription { id } } }`,
+			s.Manifest.Subscription.ID,
+		),
+	); err != nil {
 		return nil, err
 	}
 	time.Sleep(2100 * time.Millisecond) // the server may know the old tier for two seconds
@@ -364,7 +384,9 @@ func (i *issuer) benchCPU() func() (float64, error) { return cpuOf(os.Getpid(), 
 func (i *issuer) authority(label, keyStore string) (string, error) {
 	i.made++
 	m := i.server.Manifest
-	input := map[string]any{"partitionId": m.Partition.ID, "type": "ISSUING", "identifier": fmt.Sprintf("bench-%d", i.made), "friendlyName": label, "signingAlgorithm": label, "parentId": i.root,
+	input := map[string]any{
+		"partitionId": m.Partition.ID, "type": "ISSUING", "identifier": fmt.Sprintf("bench-%d", i.made), "friendlyName": label,
+		"signingAlgorithm": label, "parentId": i.root,
 		"subject": fmt.Sprintf("CN=Bench %d", i.made), "crlEnabled": false, "profileIds": []string{"privatessl-tls-server"}}
 	if keyStore != "" {
 		input["keyStore"] = keyStore
@@ -372,7 +394,12 @@ func (i *issuer) authority(label, keyStore string) (string, error) {
 	var made struct {
 		CreateCertificationAuthority struct{ CertificationAuthority struct{ ID string } }
 	}
-	if err := i.server.GraphQL(m.GraphQL.Token, `mutation($i: CreateCertificationAuthorityInput!) { createCertificationAuthority(input: $i) { ... on CertificationAuthorityPayload { certificationAuthority { id } } } }`, map[string]any{"i": input}, &made); err != nil {
+	if err := i.server.GraphQL(
+		m.GraphQL.Token,
+		`mutation($i: CreateCertificationAuthorityInput!) { createCertificationAuthority(input: $i) { ... on CertificationAuthorityPayload {
+			certificationAuthority { id } } } }`,
+		map[string]any{"i": input}, &made,
+	); err != nil {
 		return "", err
 	}
 	id := made.CreateCertificationAuthority.CertificationAuthority.ID
@@ -383,7 +410,10 @@ func (i *issuer) authority(label, keyStore string) (string, error) {
 				Creation struct{ Failure string }
 			}
 		}
-		if err := i.server.GraphQL(m.GraphQL.Token, `query($id: ID!) { certificationAuthority(id: $id) { status creation { failure } } }`, map[string]any{"id": id}, &out); err != nil {
+		if err := i.server.GraphQL(
+			m.GraphQL.Token, `query($id: ID!) { certificationAuthority(id: $id) { status creation { failure } } }`,
+			map[string]any{"id": id}, &out,
+		); err != nil {
 			return "", err
 		}
 		switch found := out.CertificationAuthority; found.Status {
@@ -399,7 +429,10 @@ func (i *issuer) authority(label, keyStore string) (string, error) {
 // issuance returns the certificates a second that the clients get, and those of a second of the server's CPU time.
 func (i *issuer) issuance(ca string, length time.Duration) (rate, byCPU float64, err error) {
 	issue := func(int) error {
-		return i.server.GraphQL(i.server.Manifest.GraphQL.Token, testbed.Issue, map[string]any{"i": map[string]any{"caId": ca, "profileId": "privatessl-tls-server", "csr": i.request}}, nil)
+		return i.server.GraphQL(
+			i.server.Manifest.GraphQL.Token, testbed.Issue,
+			map[string]any{"i": map[string]any{"caId": ca, "profileId": "privatessl-tls-server", "csr": i.request}}, nil,
+		)
 	}
 	if err := issue(0); err != nil {
 		return 0, 0, err

@@ -94,7 +94,11 @@ func templatesOf(database string) (map[string]template, error) {
 	for name, like := range map[string]string{"EC": "ECDSA%", "RSA": "RSA%"} {
 		var t template
 		var subject string
-		err := db.QueryRow("SELECT der, story, subject FROM certificates WHERE kind = 'SUBSCRIBER' AND key_type LIKE $1 AND length(der) < 1500 ORDER BY id LIMIT 1", like).Scan(&t.DER, &t.Story, &subject)
+		err := db.QueryRow(
+			"SELECT der, story, subject FROM certificates WHERE kind = 'SUBSCRIBER' AND key_type LIKE $1 AND length(der) < 1500 ORDER "+
+				"BY id LIMIT 1",
+			like,
+		).Scan(&t.DER, &t.Story, &subject)
 		if err != nil {
 			return nil, err
 		}

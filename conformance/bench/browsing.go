@@ -58,7 +58,11 @@ type certificatePage struct {
 func (b *browser) list(filter map[string]any, sort string, after *string) (*certificatePage, time.Duration, error) {
 	var out certificatePage
 	begin := time.Now()
-	err := b.s.GraphQL(b.s.Manifest.GraphQL.Token, b.query, map[string]any{"partition": b.partition, "first": 100, "after": after, "filter": filter, "sort": sort, "count": after == nil}, &out)
+	err := b.s.GraphQL(
+		b.s.Manifest.GraphQL.Token, b.query,
+		map[string]any{"partition": b.partition, "first": 100, "after": after, "filter": filter, "sort": sort, "count": after == nil},
+		&out,
+	)
 	return &out, time.Since(begin), err
 }
 
@@ -80,7 +84,12 @@ func measureBrowsing(ctx context.Context, s *testbed.Server, database string, on
 	for range 400 {
 		at := uuid7(time.Now().Add(-time.Duration(r.Float64()*years*365*24*float64(time.Hour))), make([]byte, 16))
 		var k known
-		if err := conn.QueryRow(ctx, "SELECT serial_number, common_name, subject FROM certificates WHERE id > $1 AND id < 'g' AND partition_id = $2 ORDER BY id LIMIT 1", at, b.partition).Scan(&k.Serial, &k.Name, &k.Subject); err != nil {
+		if err := conn.QueryRow(
+			ctx,
+			"SELECT serial_number, common_name, subject FROM certificates WHERE id > $1 AND id < 'g' AND partition_id = $2 ORDER BY id "+
+				"LIMIT 1",
+			at, b.partition,
+		).Scan(&k.Serial, &k.Name, &k.Subject); err != nil {
 			return err
 		}
 		some = append(some, k)
@@ -122,7 +131,10 @@ func measureBrowsing(ctx context.Context, s *testbed.Server, database string, on
 		{"by profile", newest, func() m { return m{"profileId": pick(populations()[r.IntN(5)].profiles...)} }, true},
 		{"search: a name", newest, func() m { return m{"search": one().Name} }, true},
 		{"search: the beginning of a name", newest, func() m { n := one().Name; return m{"search": n[:len(n)-2]} }, true},
-		{"search: a word of one in two", newest, func() m { return m{"search": pick("example", "gmbh", "ltd", "www", "device", "berlin", "exam")} }, true},
+		{
+			"search: a word of one in two", newest,
+			func() m { return m{"search": pick("example", "gmbh", "ltd", "www", "device", "berlin", "exam")} }, true,
+		},
 		{"search: a word of 10,000", newest, func() m { return m{"search": pick(units...)} }, true},
 		{"search: an organisation", newest, func() m { return m{"search": pick(makers...)} }, true},
 		{"search: a first and a last name", newest, func() m { return m{"search": pick(lasts...) + " " + pick(firsts...)} }, false},
@@ -154,7 +166,10 @@ func measureBrowsing(ctx context.Context, s *testbed.Server, database string, on
 			slow++
 			mark = " (too long)"
 		}
-		fmt.Printf("| %s | %s | %s%s | %s |\n", what, rounded(times[len(times)/2]), rounded(times[len(times)*95/100]), mark, rounded(times[len(times)-1]))
+		fmt.Printf(
+			"| %s | %s | %s%s | %s |\n", what, rounded(times[len(times)/2]), rounded(times[len(times)*95/100]), mark,
+			rounded(times[len(times)-1]),
+		)
 	}
 	for _, c := range cases {
 		if !only.MatchString(c.what) {

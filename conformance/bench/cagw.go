@@ -23,7 +23,11 @@ const gatewayAim = 0.90
 
 // cagw compares issuance through the CA Gateway API with issuance over GraphQL, by turns on the same server.
 func cagw(length time.Duration) error {
-	fmt.Printf("\n%d clients, %s each, by turns; load average before %s\n\n| what | per second | server's processor time each | against |\n| --- | --- | --- | --- |\n", clients, length, load())
+	fmt.Printf(
+		"\n%d clients, %s each, by turns; load average before %s\n\n| what | per second | server's processor time each | against |\n| "+
+			"--- | --- | --- | --- |\n",
+		clients, length, load(),
+	)
 	raw := rawIssuance(testbed.CSR("bench.example.com"), length/2)
 	fmt.Printf("| raw limit: parse CSR, check its signature, sign (P-256), all cores | %.0f | | |\n", raw)
 	if err := compareGateway("SQLite", "", raw, length); err != nil {
@@ -60,7 +64,9 @@ func compareGateway(what, database string, raw float64, length time.Duration) er
 	}
 	const profile = "privatessl-tls-server"
 	overGraphQL := func(int) error {
-		return i.server.GraphQL(m.GraphQL.Token, testbed.Issue, map[string]any{"i": map[string]any{"caId": ca, "profileId": profile, "csr": i.request}}, nil)
+		return i.server.GraphQL(
+			m.GraphQL.Token, testbed.Issue, map[string]any{"i": map[string]any{"caId": ca, "profileId": profile, "csr": i.request}}, nil,
+		)
 	}
 	overGateway, err := i.enroller(profile)
 	if err != nil {
@@ -82,7 +88,10 @@ func compareGateway(what, database string, raw float64, length time.Duration) er
 	for n, name := range []string{"GraphQL", "CA Gateway API"} {
 		against := fmt.Sprintf("%.2f of raw", rates[n]/raw)
 		if n == 1 {
-			against += fmt.Sprintf("; %.2f of GraphQL, by processor time %.2f: %s (aim %.2f)", rates[1]/rates[0], costs[1]/costs[0], verdict(rates[1]/rates[0], costs[1]/costs[0], gatewayAim), gatewayAim)
+			against += fmt.Sprintf(
+				"; %.2f of GraphQL, by processor time %.2f: %s (aim %.2f)", rates[1]/rates[0], costs[1]/costs[0],
+				verdict(rates[1]/rates[0], costs[1]/costs[0], gatewayAim), gatewayAim,
+			)
 		}
 		fmt.Printf("| %s on %s | %.0f | %.0f µs | %s |\n", name, what, rates[n], 1e6*float64(runtime.NumCPU())/costs[n], against)
 	}
@@ -106,7 +115,8 @@ func (i *issuer) enroller(profile string) (func(int) error, error) {
 	if err != nil {
 		return nil, err
 	}
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients, TLSClientConfig: &tls.Config{InsecureSkipVerify: true, // the server is our own
+	// the server is our own
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients, TLSClientConfig: &tls.Config{InsecureSkipVerify: true,
 		Certificates: []tls.Certificate{{Certificate: [][]byte{leaf.Raw}, PrivateKey: key}}}}}
 	return func(int) error {
 		r, err := client.Post(m.URL+"/certificate-authorities/"+m.CAID+"/enrollments", "application/json", bytes.NewReader(body))

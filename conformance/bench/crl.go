@@ -72,11 +72,18 @@ func largeCRL(what, database string) error {
 		}
 	}
 	look := func() error {
-		return s.GraphQL(token, `query($c: ID!) { certificationAuthority(id: $c) { crl { entries bytes alarm { reason } } crlLists { shard entries bytes baseNumber } } }`, map[string]any{"c": ca}, &out)
+		return s.GraphQL(
+			token,
+			`query($c: ID!) { certificationAuthority(id: $c) { crl { entries bytes alarm { reason } } crlLists { shard entries bytes
+				baseNumber } } }`,
+			map[string]any{"c": ca}, &out,
+		)
 	}
 	publish := func() (time.Duration, error) {
 		begin := time.Now()
-		if err := s.GraphQL(token, `mutation($c: ID!) { publishCrl(input: {caId: $c}) { certificationAuthority { id } } }`, map[string]any{"c": ca}, nil); err != nil {
+		if err := s.GraphQL(
+			token, `mutation($c: ID!) { publishCrl(input: {caId: $c}) { certificationAuthority { id } } }`, map[string]any{"c": ca}, nil,
+		); err != nil {
 			return 0, err
 		}
 		took := time.Since(begin)
@@ -89,7 +96,12 @@ func largeCRL(what, database string) error {
 		return took, nil
 	}
 	configure := func(delta bool) error {
-		return s.GraphQL(token, `mutation($c: ID!, $d: Boolean!) { updateCrlSettings(input: {caId: $c, delta: $d, shards: 0, automaticShards: false}) { certificationAuthority { id } } }`, map[string]any{"c": ca, "d": delta}, nil)
+		return s.GraphQL(
+			token,
+			`mutation($c: ID!, $d: Boolean!) { updateCrlSettings(input: {caId: $c, delta: $d, shards: 0, automaticShards: false}) {
+				certificationAuthority { id } } }`,
+			map[string]any{"c": ca, "d": delta}, nil,
+		)
 	}
 	// It is published once by the server itself, and then twice on request; measured is what has a list of a million
 	// entries before it.
@@ -117,7 +129,9 @@ func largeCRL(what, database string) error {
 		return err
 	}
 	bytes := out.CertificationAuthority.Crl.Bytes
-	fmt.Printf("| CRL of %d entries (%.1f MB), %s: build, sign, check, record: %.1f s, again | %.1f s | | | %.1f s of processor time; resident at most %d MB (%d MB before), whole server (aim: 5 s, 300 MB) |\n",
+	fmt.Printf(
+		"| CRL of %d entries (%.1f MB), %s: build, sign, check, record: %.1f s, again | %.1f s | | | %.1f s of processor time; resident "+
+			"at most %d MB (%d MB before), whole server (aim: 5 s, 300 MB) |\n",
 		listed, float64(bytes)/1e6, what, first.Seconds(), next.Seconds(), (after - before).Seconds(), peak>>20, idle>>20)
 
 	if err := configure(true); err != nil {
@@ -142,10 +156,19 @@ func largeCRL(what, database string) error {
 	}
 	// A revocation makes the delta CRL: from its answer until the list is served.
 	var issued testbed.Issued
-	if err := s.GraphQL(token, testbed.Issue, map[string]any{"i": map[string]any{"caId": ca, "profileId": "privatessl-tls-client-server", "csr": testbed.CSR("delta.example.com")}}, &issued); err != nil {
+	if err := s.GraphQL(
+		token, testbed.Issue,
+		map[string]any{
+			"i": map[string]any{"caId": ca, "profileId": "privatessl-tls-client-server", "csr": testbed.CSR("delta.example.com")},
+		},
+		&issued,
+	); err != nil {
 		return err
 	}
-	if err := s.GraphQL(token, `mutation($i: RevokeCertificateInput!) { revokeCertificate(input: $i) { certificate { id } } }`, map[string]any{"i": map[string]any{"certificateId": issued.IssueCertificate.Certificate.ID, "reason": "SUPERSEDED"}}, nil); err != nil {
+	if err := s.GraphQL(
+		token, `mutation($i: RevokeCertificateInput!) { revokeCertificate(input: $i) { certificate { id } } }`,
+		map[string]any{"i": map[string]any{"certificateId": issued.IssueCertificate.Certificate.ID, "reason": "SUPERSEDED"}}, nil,
+	); err != nil {
 		return err
 	}
 	begin := time.Now()
@@ -155,7 +178,11 @@ func largeCRL(what, database string) error {
 			return err
 		}
 		if entries > changed {
-			fmt.Printf("| delta CRL of %d entries (%.1f MB) to it, %s: from the revocation's answer until it is served | %.2f s | | | (aim: 1 s) |\n", entries, float64(size)/1e6, what, time.Since(begin).Seconds())
+			fmt.Printf(
+				"| delta CRL of %d entries (%.1f MB) to it, %s: from the revocation's answer until it is served | %.2f s | | | (aim: 1 "+
+					"s) |\n",
+				entries, float64(size)/1e6, what, time.Since(begin).Seconds(),
+			)
 			return nil
 		}
 		if time.Since(begin) > time.Minute {
@@ -168,13 +195,19 @@ func largeCRL(what, database string) error {
 // insertRevoked puts revoked certificates into the inventory, described as those that are issued are: what describes older ones
 // would be measured too.
 func insertRevoked(db *sql.DB, driver, ca string, n int, when string) error {
-	columns := "(id, partition_id, ca_id, serial_number, kind, profile_id, subject, common_name, search_text, status, not_before, not_after, der, requested_by, created_at, counted, revoked_at, revocation_reason, key_type)"
+	columns := "(id, partition_id, ca_id, serial_number, kind, profile_id, subject, common_name, search_text, status, not_before, " +
+		"not_after, der, requested_by, created_at, counted, revoked_at, revocation_reason, key_type)"
 	statement := `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
-		INSERT INTO certificates ` + columns + ` SELECT lower(hex(randomblob(16))), c.partition_id, c.id, '5' || substr(lower(hex(randomblob(16))), 2), 'SUBSCRIBER', 'privatessl-tls-server', 'CN=x', 'x', 'x', 'REVOKED',
-		datetime('now', '-2 day') || '+00:00', datetime('now', '+1 year') || '+00:00', x'00', 'bench', datetime('now', '-2 day') || '+00:00', false, datetime('now', ?) || '+00:00', 4, 'RSA 2048' FROM n JOIN certification_authorities c ON c.id = ?`
+		INSERT INTO certificates ` + columns + ` SELECT lower(hex(randomblob(16))), c.partition_id, c.id, '5' ||
+			substr(lower(hex(randomblob(16))), 2), 'SUBSCRIBER', 'privatessl-tls-server', 'CN=x', 'x', 'x', 'REVOKED',
+		datetime('now', '-2 day') || '+00:00', datetime('now', '+1 year') || '+00:00', x'00', 'bench', datetime('now', '-2 day') ||
+			'+00:00', false, datetime('now', ?) || '+00:00', 4, 'RSA 2048' FROM n JOIN certification_authorities c ON c.id = ?`
 	if driver == "pgx" {
-		statement = `INSERT INTO certificates ` + columns + ` SELECT md5(random()::text || i), c.partition_id, c.id, '5' || substr(md5(random()::text || i), 2), 'SUBSCRIBER', 'privatessl-tls-server', 'CN=x', 'x', 'x', 'REVOKED',
-			now() - interval '2 day', now() + interval '1 year', '\x00', 'bench', now() - interval '2 day', false, now() + $2::interval, 4, 'RSA 2048' FROM generate_series(1, $1::int) i JOIN certification_authorities c ON c.id = $3`
+		statement = `INSERT INTO certificates
+			` + columns + ` SELECT md5(random()::text || i), c.partition_id, c.id, '5' || substr(md5(random()::text || i), 2), 'SUBSCRIBER',
+				'privatessl-tls-server', 'CN=x', 'x', 'x', 'REVOKED',
+			now() - interval '2 day', now() + interval '1 year', '\x00', 'bench', now() - interval '2 day', false, now() + $2::interval, 4,
+				'RSA 2048' FROM generate_series(1, $1::int) i JOIN certification_authorities c ON c.id = $3`
 	}
 	if _, err := db.Exec(statement, n, when, ca); err != nil {
 		return err

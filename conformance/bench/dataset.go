@@ -47,7 +47,10 @@ type holder struct {
 const years = 4
 
 var (
-	syllables = strings.Fields("al an ar ba be bo ca co da de do el en er fa fi ga go ha he in ka ke la le li lo ma me mi mo na ne no or pa pe po ra re ri ro sa se si so ta te ti to tra tri ul va ve vi vo wa we zi zo")
+	syllables = strings.Fields(
+		"al an ar ba be bo ca co da de do el en er fa fi ga go ha he in ka ke la le li lo ma me mi mo na ne no or pa pe po ra re ri ro " +
+			"sa se si so ta te ti to tra tri ul va ve vi vo wa we zi zo",
+	)
 	firsts    = words(rand.New(rand.NewPCG(1, 1)), 400, 2, 2)
 	lasts     = words(rand.New(rand.NewPCG(2, 2)), 4000, 2, 3)
 	makers    = words(rand.New(rand.NewPCG(3, 3)), 5000, 3, 3) // organisations; a few are large
@@ -82,7 +85,8 @@ func skewed(r *rand.Rand, n int) int { x := r.Float64(); return int(x * x * x * 
 
 func organisation(r *rand.Rand) (domain, rest string) {
 	n, p := skewed(r, len(makers)), r.IntN(len(towns))
-	return makers[n] + ".example", ",OU=" + title(units[r.IntN(len(units))]) + ",O=" + title(makers[n]) + " " + legal[n%len(legal)] + ",L=" + towns[p] + ",C=" + countries[p]
+	return makers[n] + ".example", ",OU=" + title(units[r.IntN(len(units))]) + ",O=" + title(makers[n]) + " " + legal[n%len(legal)] +
+		",L=" + towns[p] + ",C=" + countries[p]
 }
 
 func serverName(r *rand.Rand) holder {
@@ -106,9 +110,18 @@ func personName(r *rand.Rand) holder {
 
 func populations() []*population {
 	return []*population{
-		{identifier: "bench-devices", share: 0.45, name: deviceName, profiles: []string{"mdmws-digital-signature", "scep-digital-signature"}, to: 1},
-		{identifier: "bench-servers", share: 0.30, name: serverName, profiles: []string{"privatessl-tls-server", "privatessl-tls-client-server", "multiuse-client-server"}, to: 1},
-		{identifier: "bench-people", share: 0.20, name: personName, profiles: []string{"smime-p12-key-encipherment", "smartcard-digital-signature"}, to: 1},
+		{
+			identifier: "bench-devices", share: 0.45, name: deviceName,
+			profiles: []string{"mdmws-digital-signature", "scep-digital-signature"}, to: 1,
+		},
+		{
+			identifier: "bench-servers", share: 0.30, name: serverName,
+			profiles: []string{"privatessl-tls-server", "privatessl-tls-client-server", "multiuse-client-server"}, to: 1,
+		},
+		{
+			identifier: "bench-people", share: 0.20, name: personName,
+			profiles: []string{"smime-p12-key-encipherment", "smartcard-digital-signature"}, to: 1,
+		},
 		{identifier: "bench-retired", share: 0.0498, name: serverName, profiles: []string{"privatessl-tls-server"}, to: 0.4},
 		{identifier: "bench-small", share: 0.0002, name: serverName, profiles: []string{"privatessl-tls-server"}, to: 1},
 		{identifier: "bench-other", other: true, share: 1, name: serverName, profiles: []string{"privatessl-tls-server"}, to: 1},
@@ -183,7 +196,8 @@ type definition struct{ drop, create string }
 // definitions are the indexes and constraints of the table, in an order in which they can be dropped and made.
 func definitions(ctx context.Context, pool *pgxpool.Pool) ([]definition, error) {
 	rows, err := pool.Query(ctx, `
-		SELECT 'ALTER TABLE ' || conrelid::regclass || ' DROP CONSTRAINT ' || conname, 'ALTER TABLE ' || conrelid::regclass || ' ADD CONSTRAINT ' || conname || ' ' || pg_get_constraintdef(oid)
+		SELECT 'ALTER TABLE ' || conrelid::regclass || ' DROP CONSTRAINT ' || conname, 'ALTER TABLE ' || conrelid::regclass ||
+			' ADD CONSTRAINT ' || conname || ' ' || pg_get_constraintdef(oid)
 		FROM pg_constraint WHERE conrelid IN ('certificates'::regclass, 'certificate_words'::regclass) AND contype IN ('p', 'u')
 		UNION ALL SELECT 'DROP INDEX ' || indexrelid::regclass, pg_get_indexdef(indexrelid) FROM pg_index
 		WHERE indrelid = 'certificates'::regclass AND NOT EXISTS (SELECT 1 FROM pg_constraint WHERE conindid = indexrelid) ORDER BY 1`)
@@ -196,8 +210,10 @@ func definitions(ctx context.Context, pool *pgxpool.Pool) ([]definition, error) 
 // authorities makes the CAs of the data set: copies of one of the demo, which publish nothing.
 func (d *dataset) authorities(ctx context.Context, pool *pgxpool.Pool, people []*population) error {
 	for _, s := range []string{
-		`INSERT INTO subscriptions SELECT (jsonb_populate_record(s, '{"id": "00000000000000000000beef", "name": "bench"}')).* FROM subscriptions s JOIN partitions p ON p.subscription_id = s.id WHERE p.id = $1 AND $2 <> ''`,
-		`INSERT INTO partitions SELECT (jsonb_populate_record(p, jsonb_build_object('id', $2::text, 'subscription_id', '00000000000000000000beef', 'name', 'bench'))).* FROM partitions p WHERE id = $1`,
+		`INSERT INTO subscriptions SELECT (jsonb_populate_record(s, '{"id": "00000000000000000000beef", "name": "bench"}')).* FROM
+			subscriptions s JOIN partitions p ON p.subscription_id = s.id WHERE p.id = $1 AND $2 <> ''`,
+		`INSERT INTO partitions SELECT (jsonb_populate_record(p, jsonb_build_object('id', $2::text, 'subscription_id',
+			'00000000000000000000beef', 'name', 'bench'))).* FROM partitions p WHERE id = $1`,
 	} {
 		if _, err := pool.Exec(ctx, s, d.partition, d.other); err != nil {
 			return err
@@ -210,8 +226,12 @@ func (d *dataset) authorities(ctx context.Context, pool *pgxpool.Pool, people []
 		if p.other {
 			partition = d.other
 		}
-		_, err := pool.Exec(ctx, `INSERT INTO certification_authorities SELECT (jsonb_populate_record(c, jsonb_build_object('id', $1::text, 'identifier', $2::text, 'friendly_name', $2::text, 'partition_id', $3::text,
-			'crl_enabled', false, 'ocsp_enabled', false))).* FROM certification_authorities c WHERE c.partition_id = $4 AND c.identifier = 'issuing-1'`, p.id, p.identifier, partition, d.partition)
+		_, err := pool.Exec(
+			ctx,
+			`INSERT INTO certification_authorities SELECT (jsonb_populate_record(c, jsonb_build_object('id', $1::text, 'identifier',
+				$2::text, 'friendly_name', $2::text, 'partition_id', $3::text,
+			'crl_enabled', false, 'ocsp_enabled', false))).* FROM certification_authorities c WHERE c.partition_id = $4 AND c.identifier =
+				'issuing-1'`, p.id, p.identifier, partition, d.partition)
 		if err != nil {
 			return err
 		}
@@ -227,7 +247,10 @@ type template struct {
 
 const chunk = 20_000
 
-var columns = strings.Fields("id partition_id ca_id serial_number kind profile_id subject common_name search_text status not_before not_after der requested_by created_at counted revoked_at revocation_reason story key_generation public_key_sha256 key_type signature_algorithm source")
+var columns = strings.Fields(
+	"id partition_id ca_id serial_number kind profile_id subject common_name search_text status not_before not_after der requested_by " +
+		"created_at counted revoked_at revocation_reason story key_generation public_key_sha256 key_type signature_algorithm source",
+)
 
 // copyRows writes all rows, oldest first but for what two connections do at once.
 func (d *dataset) copyRows(ctx context.Context, pool *pgxpool.Pool, people []*population, templates map[string]template) error {
@@ -255,7 +278,9 @@ func (d *dataset) copyRows(ctx context.Context, pool *pgxpool.Pool, people []*po
 	return failure
 }
 
-func (d *dataset) copyChunk(ctx context.Context, pool *pgxpool.Pool, people []*population, templates map[string]template, now time.Time, first, n int64) error {
+func (d *dataset) copyChunk(
+	ctx context.Context, pool *pgxpool.Pool, people []*population, templates map[string]template, now time.Time, first, n int64,
+) error {
 	conn, err := pool.Acquire(ctx)
 	if err != nil {
 		return err
@@ -282,7 +307,9 @@ func (d *dataset) copyChunk(ctx context.Context, pool *pgxpool.Pool, people []*p
 	if err != nil {
 		return err
 	}
-	_, err = conn.CopyFrom(ctx, pgx.Identifier{"certificate_words"}, []string{"partition_id", "word", "certificate_id"}, pgx.CopyFromRows(words))
+	_, err = conn.CopyFrom(
+		ctx, pgx.Identifier{"certificate_words"}, []string{"partition_id", "word", "certificate_id"}, pgx.CopyFromRows(words),
+	)
 	return err
 }
 
@@ -343,8 +370,11 @@ func (d *dataset) row(r *rand.Rand, people []*population, templates map[string]t
 	story := strings.ReplaceAll(t.Story, "{subject}", h.subject)
 	story = strings.ReplaceAll(story, "{san}", h.sans[0])
 	search := strings.ToLower(strings.Join(append([]string{h.subject, serial}, h.sans...), " "))
-	return []any{uuid7(created, random[240:]), partition, p.id, serial, "SUBSCRIBER", profile, h.subject, h.commonName, search, status, created.Add(-time.Minute), notAfter, der,
-		"enrolment@demo.pkiaas.example", created, status != "REVOKED" && notAfter.After(now), revoked, reason, story, int64(1), hex.EncodeToString(key[:]), keyType, signature, "api"}
+	return []any{
+		uuid7(created, random[240:]), partition, p.id, serial, "SUBSCRIBER", profile, h.subject, h.commonName, search, status,
+		created.Add(-time.Minute), notAfter, der,
+		"enrolment@demo.pkiaas.example", created, status != "REVOKED" &&
+			notAfter.After(now), revoked, reason, story, int64(1), hex.EncodeToString(key[:]), keyType, signature, "api"}
 }
 
 // uuid7 is an id as the product makes them (RFC 9562 5.7), of an instant.

@@ -38,8 +38,12 @@ var attribute = pkcs11.NewAttribute
 
 // tokens compares keys in a SoftHSM token, used by the key store and by the product, with a bare loop on the token.
 func tokens(cell time.Duration, only *regexp.Regexp) error {
-	fmt.Printf("\n%d cores, load average before %s; SoftHSM. The bare loop has one goroutine a session; issuance over GraphQL on SQLite, %d clients and server on the same cores\n\n"+
-		"| key | sessions | callers | bare loop sign/s | key store sign/s | of bare | of bare by CPU time | aim %.2f | issuance/s | of bare | issuance by CPU time |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- | ---: | ---: | ---: |\n", runtime.NumCPU(), load(), clients, tokenAim)
+	fmt.Printf(
+		"\n%d cores, load average before %s; SoftHSM. The bare loop has one goroutine a session; issuance over GraphQL on SQLite, %d "+
+			"clients and server on the same cores\n\n"+
+			"| key | sessions | callers | bare loop sign/s | key store sign/s | of bare | of bare by CPU time | aim %.2f | issuance/s | "+
+			"of bare | issuance by CPU time |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- | ---: | ---: | ---: "+
+			"|\n", runtime.NumCPU(), load(), clients, tokenAim)
 	if _, err := os.Stat(tokentest.SoftHSM); err != nil {
 		fmt.Println("| not measured: SoftHSM is not installed | | | | | | | | | | |")
 		return nil
@@ -57,7 +61,9 @@ func tokens(cell time.Duration, only *regexp.Regexp) error {
 		return err
 	}
 	uri := func(use string, sessions int) string {
-		return fmt.Sprintf("pkcs11:token=%s-%d?module-path=%s&pin-source=file:%s&x-sessions=%d", use, sessions, tokentest.SoftHSM, pin, sessions)
+		return fmt.Sprintf(
+			"pkcs11:token=%s-%d?module-path=%s&pin-source=file:%s&x-sessions=%d", use, sessions, tokentest.SoftHSM, pin, sessions,
+		)
 	}
 	for _, label := range []string{"bare", "store-1", "store-8", "server-1", "server-8"} {
 		if err := tokentest.Init(data, label); err != nil {
@@ -71,7 +77,9 @@ func tokens(cell time.Duration, only *regexp.Regexp) error {
 	stores := map[int]keystore.Store{}
 	args := []string{"--keystore", "file:" + filepath.Join(data, "keys")}
 	for _, n := range []int{1, 8} {
-		if stores[n], err = keystore.OpenStore(uri("store", n), keystore.Options{Dir: filepath.Join(data, fmt.Sprintf("wrapped-%d", n))}); err != nil {
+		if stores[n], err = keystore.OpenStore(
+			uri("store", n), keystore.Options{Dir: filepath.Join(data, fmt.Sprintf("wrapped-%d", n))},
+		); err != nil {
 			return err
 		}
 		args = append(args, "--keystore", fmt.Sprintf("hsm-%d=%s", n, uri("server", n)))
@@ -103,7 +111,9 @@ func tokens(cell time.Duration, only *regexp.Regexp) error {
 			}
 		}
 		for _, s := range setups {
-			rates, byCPU, err := inTurn(cell/2, s, i.benchCPU(), func(worker int) error { return loop(bare.sessions[worker]) }, func(int) error {
+			rates, byCPU, err := inTurn(cell/2, s, i.benchCPU(), func(worker int) error {
+				return loop(bare.sessions[worker])
+			}, func(int) error {
 				_, err := kept[s.sessions].Sign(context.Background(), message)
 				return err
 			})
@@ -118,7 +128,10 @@ func tokens(cell time.Duration, only *regexp.Regexp) error {
 				}
 				issued = fmt.Sprintf("| %s | %.2f | %s |", digits(rate), rate/rates[0], digits(byCPU))
 			}
-			fmt.Printf("| %s | %d | %d | %s | %s | %.2f | %.2f | %s %s\n", key.label, s.sessions, s.callers, digits(rates[0]), digits(rates[1]), rates[1]/rates[0], byCPU[1]/byCPU[0], verdict(rates[1]/rates[0], byCPU[1]/byCPU[0], tokenAim), issued)
+			fmt.Printf(
+				"| %s | %d | %d | %s | %s | %.2f | %.2f | %s %s\n", key.label, s.sessions, s.callers, digits(rates[0]), digits(rates[1]),
+				rates[1]/rates[0], byCPU[1]/byCPU[0], verdict(rates[1]/rates[0], byCPU[1]/byCPU[0], tokenAim), issued,
+			)
 		}
 	}
 	return nil
@@ -189,25 +202,42 @@ var bareKeys = []struct {
 	make  func(*bareToken) (func(pkcs11.SessionHandle) error, error)
 }{
 	{"RSA-2048+PKCS15-SHA256", func(t *bareToken) (func(pkcs11.SessionHandle) error, error) {
-		return t.pair(pkcs11.CKM_RSA_PKCS_KEY_PAIR_GEN, pkcs11.NewMechanism(pkcs11.CKM_RSA_PKCS, nil), 51, attribute(pkcs11.CKA_MODULUS_BITS, 2048), attribute(pkcs11.CKA_PUBLIC_EXPONENT, []byte{1, 0, 1}))
+		return t.pair(
+			pkcs11.CKM_RSA_PKCS_KEY_PAIR_GEN, pkcs11.NewMechanism(pkcs11.CKM_RSA_PKCS, nil), 51, attribute(pkcs11.CKA_MODULUS_BITS, 2048),
+			attribute(pkcs11.CKA_PUBLIC_EXPONENT, []byte{1, 0, 1}),
+		)
 	}},
 	{"RSA-4096+PSS-SHA512", func(t *bareToken) (func(pkcs11.SessionHandle) error, error) {
 		pss := pkcs11.NewPSSParams(pkcs11.CKM_SHA512, pkcs11.CKG_MGF1_SHA512, 64)
-		return t.pair(pkcs11.CKM_RSA_PKCS_KEY_PAIR_GEN, pkcs11.NewMechanism(pkcs11.CKM_RSA_PKCS_PSS, pss), 64, attribute(pkcs11.CKA_MODULUS_BITS, 4096), attribute(pkcs11.CKA_PUBLIC_EXPONENT, []byte{1, 0, 1}))
+		return t.pair(
+			pkcs11.CKM_RSA_PKCS_KEY_PAIR_GEN, pkcs11.NewMechanism(pkcs11.CKM_RSA_PKCS_PSS, pss), 64,
+			attribute(pkcs11.CKA_MODULUS_BITS, 4096), attribute(pkcs11.CKA_PUBLIC_EXPONENT, []byte{1, 0, 1}),
+		)
 	}},
 	{"ECDSAP256+SHA256", func(t *bareToken) (func(pkcs11.SessionHandle) error, error) {
-		return t.pair(pkcs11.CKM_EC_KEY_PAIR_GEN, pkcs11.NewMechanism(pkcs11.CKM_ECDSA, nil), 32, attribute(pkcs11.CKA_EC_PARAMS, []byte{6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7}))
+		return t.pair(
+			pkcs11.CKM_EC_KEY_PAIR_GEN, pkcs11.NewMechanism(pkcs11.CKM_ECDSA, nil), 32,
+			attribute(pkcs11.CKA_EC_PARAMS, []byte{6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7}),
+		)
 	}},
 	{"ECDSAP384+SHA384", func(t *bareToken) (func(pkcs11.SessionHandle) error, error) {
-		return t.pair(pkcs11.CKM_EC_KEY_PAIR_GEN, pkcs11.NewMechanism(pkcs11.CKM_ECDSA, nil), 48, attribute(pkcs11.CKA_EC_PARAMS, []byte{6, 5, 0x2b, 0x81, 4, 0, 0x22}))
+		return t.pair(
+			pkcs11.CKM_EC_KEY_PAIR_GEN, pkcs11.NewMechanism(pkcs11.CKM_ECDSA, nil), 48,
+			attribute(pkcs11.CKA_EC_PARAMS, []byte{6, 5, 0x2b, 0x81, 4, 0, 0x22}),
+		)
 	}},
 	{"ML-DSA-65", (*bareToken).wrapped},
 }
 
 // pair makes a key pair; a turn signs size octets, as long as a digest or a DigestInfo.
-func (t *bareToken) pair(generate uint, sign *pkcs11.Mechanism, size int, kind ...*pkcs11.Attribute) (func(pkcs11.SessionHandle) error, error) {
+func (t *bareToken) pair(
+	generate uint, sign *pkcs11.Mechanism, size int, kind ...*pkcs11.Attribute,
+) (func(pkcs11.SessionHandle) error, error) {
 	public := append(kind, attribute(pkcs11.CKA_TOKEN, true), attribute(pkcs11.CKA_VERIFY, true))
-	private := []*pkcs11.Attribute{attribute(pkcs11.CKA_TOKEN, true), attribute(pkcs11.CKA_PRIVATE, true), attribute(pkcs11.CKA_SENSITIVE, true), attribute(pkcs11.CKA_EXTRACTABLE, false), attribute(pkcs11.CKA_SIGN, true)}
+	private := []*pkcs11.Attribute{
+		attribute(pkcs11.CKA_TOKEN, true), attribute(pkcs11.CKA_PRIVATE, true), attribute(pkcs11.CKA_SENSITIVE, true),
+		attribute(pkcs11.CKA_EXTRACTABLE, false), attribute(pkcs11.CKA_SIGN, true),
+	}
 	_, handle, err := t.GenerateKeyPair(t.sessions[0], []*pkcs11.Mechanism{pkcs11.NewMechanism(generate, nil)}, public, private)
 	mechanism, digest := []*pkcs11.Mechanism{sign}, make([]byte, size)
 	return func(session pkcs11.SessionHandle) error {
@@ -221,9 +251,11 @@ func (t *bareToken) pair(generate uint, sign *pkcs11.Mechanism, size int, kind .
 
 // wrapped is an ML-DSA-65 key under an AES key of the token; a turn decrypts, parses and signs.
 func (t *bareToken) wrapped() (func(pkcs11.SessionHandle) error, error) {
-	wrapping, err := t.GenerateKey(t.sessions[0], []*pkcs11.Mechanism{pkcs11.NewMechanism(pkcs11.CKM_AES_KEY_GEN, nil)}, []*pkcs11.Attribute{
-		attribute(pkcs11.CKA_TOKEN, true), attribute(pkcs11.CKA_PRIVATE, true), attribute(pkcs11.CKA_SENSITIVE, true), attribute(pkcs11.CKA_EXTRACTABLE, false),
-		attribute(pkcs11.CKA_ENCRYPT, true), attribute(pkcs11.CKA_DECRYPT, true), attribute(pkcs11.CKA_VALUE_LEN, 32)})
+	wrapping, err := t.GenerateKey(
+		t.sessions[0], []*pkcs11.Mechanism{pkcs11.NewMechanism(pkcs11.CKM_AES_KEY_GEN, nil)}, []*pkcs11.Attribute{
+			attribute(pkcs11.CKA_TOKEN, true), attribute(pkcs11.CKA_PRIVATE, true), attribute(pkcs11.CKA_SENSITIVE, true),
+			attribute(pkcs11.CKA_EXTRACTABLE, false),
+			attribute(pkcs11.CKA_ENCRYPT, true), attribute(pkcs11.CKA_DECRYPT, true), attribute(pkcs11.CKA_VALUE_LEN, 32)})
 	if err != nil {
 		return nil, err
 	}
@@ -236,7 +268,9 @@ func (t *bareToken) wrapped() (func(pkcs11.SessionHandle) error, error) {
 		return nil, err
 	}
 	nonce, additional := make([]byte, 12), make([]byte, 2000) // the public key is bound to it
-	gcm := func(begin func(pkcs11.SessionHandle, []*pkcs11.Mechanism, pkcs11.ObjectHandle) error, run func(pkcs11.SessionHandle, []byte) ([]byte, error), session pkcs11.SessionHandle, input []byte) ([]byte, error) {
+	gcm := func(begin func(
+		pkcs11.SessionHandle, []*pkcs11.Mechanism, pkcs11.ObjectHandle,
+	) error, run func(pkcs11.SessionHandle, []byte) ([]byte, error), session pkcs11.SessionHandle, input []byte) ([]byte, error) {
 		parameters := pkcs11.NewGCMParams(nonce, additional, 128)
 		defer parameters.Free()
 		if err := begin(session, []*pkcs11.Mechanism{pkcs11.NewMechanism(pkcs11.CKM_AES_GCM, parameters)}, wrapping); err != nil {

@@ -88,7 +88,10 @@ func run(length time.Duration, only *regexp.Regexp, rows int64, keep string, nam
 }
 
 func product(length time.Duration) error {
-	fmt.Printf("%d cores, %d clients, %s each\n\n| what | per second | p50 | p99 | against |\n| --- | --- | --- | --- | --- |\n", runtime.NumCPU(), clients, length)
+	fmt.Printf(
+		"%d cores, %d clients, %s each\n\n| what | per second | p50 | p99 | against |\n| --- | --- | --- | --- | --- |\n",
+		runtime.NumCPU(), clients, length,
+	)
 	request := testbed.CSR("bench.example.com")
 	raw := rawIssuance(request, length/2)
 	row("raw limit: parse CSR, check its signature, sign (P-256), all cores", raw, nil, "")
@@ -210,7 +213,13 @@ func server(what, database, request string, raw, aim float64, length time.Durati
 	defer func() { _ = s.Stop() }() // measured already
 	m := s.Manifest
 	token := m.GraphQL.Token
-	if err := s.Operate(fmt.Sprintf(`mutation { updateSubscription(input: {subscriptionId: %q, tier: UNLIMITED, purchasedCertificates: 10000000}) { subscription { id } } }`, m.Subscription.ID)); err != nil {
+	if err := s.Operate(
+		fmt.Sprintf(
+			`mutation { updateSubscription(input: {subscriptionId: %q, tier: UNLIMITED, purchasedCertificates: 10000000}) { subscription {
+				id } } }`,
+			m.Subscription.ID,
+		),
+	); err != nil {
 		return err
 	}
 	time.Sleep(2100 * time.Millisecond) // the server may know the old tier for two seconds
@@ -219,7 +228,10 @@ func server(what, database, request string, raw, aim float64, length time.Durati
 		return err
 	}
 	issue := func(int) error {
-		return s.GraphQL(token, testbed.Issue, map[string]any{"i": map[string]any{"caId": ca, "profileId": "privatessl-tls-client-server", "csr": request}}, nil)
+		return s.GraphQL(
+			token, testbed.Issue,
+			map[string]any{"i": map[string]any{"caId": ca, "profileId": "privatessl-tls-client-server", "csr": request}}, nil,
+		)
 	}
 	if _, _, err := parallel(clients, time.Second, issue); err != nil {
 		return err
@@ -240,8 +252,10 @@ func server(what, database, request string, raw, aim float64, length time.Durati
 	if err != nil {
 		return err
 	}
-	row("issuance, GraphQL, "+what+": durable, authorized, audited", rate, times, fmt.Sprintf("%.2f of the raw limit (aim %.2f); %d µs of the server's processor time each, at most %d MB resident",
-		rate/raw, aim, (after-before).Microseconds()/int64(len(times)), peak>>20))
+	row(
+		"issuance, GraphQL, "+what+": durable, authorized, audited", rate, times,
+		fmt.Sprintf("%.2f of the raw limit (aim %.2f); %d µs of the server's processor time each, at most %d MB resident",
+			rate/raw, aim, (after-before).Microseconds()/int64(len(times)), peak>>20))
 	if !ocsp {
 		return nil
 	}
@@ -263,7 +277,9 @@ func benchOCSP(s *testbed.Server, data, identifier string, length time.Duration)
 	requests := map[string][]byte{}
 	for _, flag := range []string{"-no_nonce", "-nonce"} {
 		file := filepath.Join(data, "request.der")
-		out, err := exec.Command("openssl", "ocsp", "-issuer", issuing.CertificateFile, "-serial", "0x"+serial, flag, "-reqout", file).CombinedOutput()
+		out, err := exec.Command(
+			"openssl", "ocsp", "-issuer", issuing.CertificateFile, "-serial", "0x"+serial, flag, "-reqout", file,
+		).CombinedOutput()
 		if err != nil {
 			return fmt.Errorf("openssl ocsp: %w %s", err, out)
 		}
@@ -314,7 +330,9 @@ func benchOCSP(s *testbed.Server, data, identifier string, length time.Duration)
 		_, _ = w.Write(same)
 	})}
 	go func() { _ = bare.Serve(l) }()
-	limit, took, err := parallel(clients, length/2, func(int) error { return ask("http://"+l.Addr().String()+get[strings.Index(get, "/ocsp"):], nil) })
+	limit, took, err := parallel(
+		clients, length/2, func(int) error { return ask("http://"+l.Addr().String()+get[strings.Index(get, "/ocsp"):], nil) },
+	)
 	if err != nil {
 		return err
 	}
@@ -351,7 +369,13 @@ func benchOCSP(s *testbed.Server, data, identifier string, length time.Duration)
 	}
 	perAnswer := (after - before).Seconds() / float64(len(signedTimes))
 	row("raw signing rate, "+a.OCSPSignerAlgorithm().Label+", all cores", raw, nil, "")
-	row(identifier+": OCSP with nonce, a signature each", signed, signedTimes, fmt.Sprintf("%.2f of the raw signing rate, clients on the same cores (aim 0.80); of the server's processor time %.2f is the signature", signed/raw, perSignature/perAnswer))
+	row(
+		identifier+": OCSP with nonce, a signature each", signed, signedTimes,
+		fmt.Sprintf(
+			"%.2f of the raw signing rate, clients on the same cores (aim 0.80); of the server's processor time %.2f is the signature",
+			signed/raw, perSignature/perAnswer,
+		),
+	)
 	return nil
 }
 
@@ -366,6 +390,14 @@ func serialOf(s *testbed.Server, identifier string) string {
 	var out testbed.Issued
 	ca, err := s.CA(s.Manifest.GraphQL.Token, s.Manifest.Partition.ID, identifier)
 	check(err)
-	check(s.GraphQL(s.Manifest.GraphQL.Token, testbed.Issue, map[string]any{"i": map[string]any{"caId": ca, "profileId": "privatessl-tls-client-server", "csr": testbed.CSR("ocsp.example.com")}}, &out))
+	check(
+		s.GraphQL(
+			s.Manifest.GraphQL.Token, testbed.Issue,
+			map[string]any{
+				"i": map[string]any{"caId": ca, "profileId": "privatessl-tls-client-server", "csr": testbed.CSR("ocsp.example.com")},
+			},
+			&out,
+		),
+	)
 	return out.IssueCertificate.Certificate.SerialNumber
 }

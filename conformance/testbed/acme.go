@@ -16,7 +16,11 @@ func (s *Server) ACME(database, identifier string, preauthorized bool) (server.A
 	if err != nil {
 		return server.ACMEKey{}, err
 	}
-	cfg := &server.Config{Data: s.Data, Database: database, BaseURL: m.BaseURL, PublicURL: m.PublicURL, MTLSURL: m.MTLSURL, LogLevel: "error", Listen: "127.0.0.1:0", ListenPublic: "127.0.0.1:0", ListenMTLS: "127.0.0.1:0", CRLInterval: 24 * 3600e9, ClockSkew: 60e9, Regions: []string{"US"}}
+	cfg := &server.Config{
+		Data: s.Data, Database: database, BaseURL: m.BaseURL, PublicURL: m.PublicURL, MTLSURL: m.MTLSURL, LogLevel: "error",
+		Listen: "127.0.0.1:0", ListenPublic: "127.0.0.1:0", ListenMTLS: "127.0.0.1:0", CRLInterval: 24 * 3600e9, ClockSkew: 60e9,
+		Regions: []string{"US"},
+	}
 	token, err := Keystore(s.Data)
 	if err != nil {
 		return server.ACMEKey{}, err
@@ -24,8 +28,12 @@ func (s *Server) ACME(database, identifier string, preauthorized bool) (server.A
 	if token != nil {
 		cfg.Keystore = []string{token.URI}
 	}
-	made, err := server.NewACME(context.Background(), cfg, server.ACMERequest{PartitionID: m.Partition.ID, Identifier: identifier, CAID: ca, Profile: "privatessl-tls-server-supply-san", Settings: `{"ordersPerHour":1000000,"failuresPerHour":1000000}`,
-		KeyName: "load", Preauthorized: preauthorized})
+	made, err := server.NewACME(
+		context.Background(), cfg,
+		server.ACMERequest{
+			PartitionID: m.Partition.ID, Identifier: identifier, CAID: ca, Profile: "privatessl-tls-server-supply-san",
+			Settings: `{"ordersPerHour":1000000,"failuresPerHour":1000000}`,
+			KeyName:  "load", Preauthorized: preauthorized})
 	if err != nil {
 		return made, fmt.Errorf("making an ACME configuration: %w", err)
 	}

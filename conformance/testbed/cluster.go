@@ -97,7 +97,10 @@ func (c *Cluster) control(args ...string) error {
 
 // Start starts it and returns once it answers.
 func (c *Cluster) Start() error {
-	return c.control("-l", filepath.Join(c.dir, "log"), "-o", "-p "+c.port+" -c listen_addresses=127.0.0.1 -c fsync=off -c unix_socket_directories="+c.dir, "start")
+	return c.control(
+		"-l", filepath.Join(c.dir, "log"), "-o",
+		"-p "+c.port+" -c listen_addresses=127.0.0.1 -c fsync=off -c unix_socket_directories="+c.dir, "start",
+	)
 }
 
 // Stop ends it, and all connections to it.
@@ -105,7 +108,9 @@ func (c *Cluster) Stop() error { return c.control("-m", "fast", "stop") }
 
 // ReadOnly makes it refuse writes, as after a failover to a standby, or accept them again.
 func (c *Cluster) ReadOnly(on bool) error {
-	return c.run("psql", c.URL, "-c", fmt.Sprintf("ALTER SYSTEM SET default_transaction_read_only = %t", on), "-c", "SELECT pg_reload_conf()")
+	return c.run(
+		"psql", c.URL, "-c", fmt.Sprintf("ALTER SYSTEM SET default_transaction_read_only = %t", on), "-c", "SELECT pg_reload_conf()",
+	)
 }
 
 // Remove ends it and removes its files.

@@ -43,5 +43,8 @@ func SoftHSM(data string) (*Token, error) {
 			return nil, err
 		}
 	}
-	return &Token{fmt.Sprintf("pkcs11:token=%s?module-path=%s&pin-source=file:%s"+tokentest.Patient, label, tokentest.SoftHSM, pin), "SOFTHSM2_CONF=" + filepath.Join(dir, "softhsm2.conf")}, nil
+	return &Token{
+		fmt.Sprintf("pkcs11:token=%s?module-path=%s&pin-source=file:%s"+tokentest.Patient, label, tokentest.SoftHSM, pin),
+		"SOFTHSM2_CONF=" + filepath.Join(dir, "softhsm2.conf"),
+	}, nil
 }

@@ -30,7 +30,10 @@ func (s *Server) SignIn(u server.ManifestUser) (*Person, error) {
 		return nil, err
 	}
 	p := &Person{s, &http.Client{Timeout: 2 * time.Minute, Transport: s.client.Transport, Jar: jar}, u.Password}
-	if err := p.GraphQL(`mutation($i: SignInInput!) { signIn(input: $i) { factors } }`, map[string]any{"i": map[string]any{"email": u.Email, "password": u.Password}}, nil); err != nil {
+	if err := p.GraphQL(
+		`mutation($i: SignInInput!) { signIn(input: $i) { factors } }`,
+		map[string]any{"i": map[string]any{"email": u.Email, "password": u.Password}}, nil,
+	); err != nil {
 		return nil, err
 	}
 	for _, step := range []time.Duration{0, 30 * time.Second} {
@@ -38,7 +41,10 @@ func (s *Server) SignIn(u server.ManifestUser) (*Person, error) {
 		if err != nil {
 			return nil, err
 		}
-		err = p.GraphQL(`mutation($i: VerifySecondFactorInput!) { verifySecondFactor(input: $i) { viewer { operator } } }`, map[string]any{"i": map[string]any{"totp": code}}, nil)
+		err = p.GraphQL(
+			`mutation($i: VerifySecondFactorInput!) { verifySecondFactor(input: $i) { viewer { operator } } }`,
+			map[string]any{"i": map[string]any{"totp": code}}, nil,
+		)
 		if err == nil {
 			return p, nil
 		}
@@ -56,7 +62,9 @@ func (p *Person) GraphQL(query string, variables map[string]any, out any) error 
 	if !errors.As(err, &e) || e.Code != "PROOF_REQUIRED" {
 		return err
 	}
-	if err := p.operation(`mutation($p: String!) { confirmIdentity(input: {password: $p}) { confirmedUntil } }`, map[string]any{"p": p.password}, nil); err != nil {
+	if err := p.operation(
+		`mutation($p: String!) { confirmIdentity(input: {password: $p}) { confirmedUntil } }`, map[string]any{"p": p.password}, nil,
+	); err != nil {
 		return err
 	}
 	return p.operation(query, variables, out)
@@ -99,7 +107,10 @@ func (s *Server) Operate(query string) error {
 
 // SignInAgain signs the same browser in once more: with its cookies, as a device that is known.
 func (p *Person) SignInAgain(u server.ManifestUser) error {
-	return p.GraphQL(`mutation($i: SignInInput!) { signIn(input: $i) { factors } }`, map[string]any{"i": map[string]any{"email": u.Email, "password": u.Password}}, nil)
+	return p.GraphQL(
+		`mutation($i: SignInInput!) { signIn(input: $i) { factors } }`,
+		map[string]any{"i": map[string]any{"email": u.Email, "password": u.Password}}, nil,
+	)
 }
 
 // Cookie is the header with the person's cookies.
@@ -145,7 +156,9 @@ func (s *Server) Accept(token string) (*Person, error) {
 	}
 	p := &Person{s, &http.Client{Timeout: 2 * time.Minute, Transport: s.client.Transport, Jar: jar}, "correct horse battery staple"}
 	if err := p.GraphQL(`mutation($i: AcceptInvitationInput!) { acceptInvitation(input: $i) { factors } }`,
-		map[string]any{"i": map[string]any{"token": token, "password": p.password, "firstName": "Some", "lastName": "Body"}}, nil); err != nil {
+		map[string]any{
+			"i": map[string]any{"token": token, "password": p.password, "firstName": "Some", "lastName": "Body"},
+		}, nil); err != nil {
 		return nil, err
 	}
 	var enrolment struct{ BeginTotpEnrolment struct{ Secret string } }
@@ -156,12 +169,20 @@ func (s *Server) Accept(token string) (*Person, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p, p.GraphQL(`mutation($c: String!) { confirmTotpEnrolment(input: {totp: $c}) { viewer { operator } } }`, map[string]any{"c": code}, nil)
+	return p, p.GraphQL(
+		`mutation($c: String!) { confirmTotpEnrolment(input: {totp: $c}) { viewer { operator } } }`, map[string]any{"c": code}, nil,
+	)
 }
 
 // NewTenant makes a subscription with an Owner of its own, and its partition.
 func (s *Server) NewTenant(email string) (*Person, string, error) {
-	if err := s.Operate(fmt.Sprintf(`mutation { createSubscription(input: {name: "another tenant", purchasedCertificates: 100, purchasedCas: 10, tier: STANDARD, ownerEmail: %q}) { subscription { id } } }`, email)); err != nil {
+	if err := s.Operate(
+		fmt.Sprintf(
+			`mutation { createSubscription(input: {name: "another tenant", purchasedCertificates: 100, purchasedCas: 10, tier: STANDARD,
+				ownerEmail: %q}) { subscription { id } } }`,
+			email,
+		),
+	); err != nil {
 		return nil, "", err
 	}
 	tokens, err := s.Invitations(email)
@@ -181,6 +202,12 @@ func (s *Server) NewTenant(email string) (*Person, string, error) {
 	var assigned struct {
 		AssignSubscription struct{ Partition struct{ ID string } }
 	}
-	err = owner.GraphQL(fmt.Sprintf(`mutation { assignSubscription(input: {subscriptionId: %q, region: US, acceptTerms: true}) { partition { id } } }`, list.Subscriptions.Nodes[0].ID), nil, &assigned)
+	err = owner.GraphQL(
+		fmt.Sprintf(
+			`mutation { assignSubscription(input: {subscriptionId: %q, region: US, acceptTerms: true}) { partition { id } } }`,
+			list.Subscriptions.Nodes[0].ID,
+		),
+		nil, &assigned,
+	)
 	return owner, assigned.AssignSubscription.Partition.ID, err
 }

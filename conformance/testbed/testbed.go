@@ -74,7 +74,10 @@ func Start(command, data string, args ...string) (*Server, error) {
 	}
 	manifest := filepath.Join(data, fmt.Sprintf("manifest-%d.json", time.Now().UnixNano()))
 	any := "127.0.0.1:0"
-	all := append([]string{command, "--data", data, "--listen", any, "--listen-public", any, "--listen-mtls", any, "--listen-admin", "", "--manifest", manifest, "--log-level", "error"}, args...)
+	all := append([]string{
+		command, "--data", data, "--listen", any, "--listen-public", any, "--listen-mtls", any, "--listen-admin", "", "--manifest",
+		manifest, "--log-level", "error",
+	}, args...)
 	s := &Server{Data: data, exited: make(chan struct{})}
 	env := os.Environ()
 	if !slices.Contains(args, "--keystore") {
@@ -126,7 +129,9 @@ func client(caFile string) (*http.Client, error) {
 	}
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(text)
-	return &http.Client{Timeout: 2 * time.Minute, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, MaxIdleConnsPerHost: 64}}, nil
+	return &http.Client{
+		Timeout: 2 * time.Minute, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, MaxIdleConnsPerHost: 64},
+	}, nil
 }
 
 // PID of the process.
@@ -210,7 +215,8 @@ func (s *Server) do(client *http.Client, r *http.Request, out any) error {
 }
 
 // Issue is the mutation that issues from a CSR.
-const Issue = `mutation Issue($i: IssueCertificateInput!) { issueCertificate(input: $i) { ... on IssueCertificatePayload { certificate { id serialNumber pem } } } }`
+const Issue = `mutation Issue($i: IssueCertificateInput!) { issueCertificate(input: $i) { ... on IssueCertificatePayload { certificate { id
+	serialNumber pem } } } }`
 
 // Issued is its answer.
 type Issued struct {
@@ -224,7 +230,10 @@ func (s *Server) CA(token, partition, identifier string) (string, error) {
 	var out struct {
 		Partition struct{ CertificationAuthority struct{ ID string } }
 	}
-	err := s.GraphQL(token, `query($p: ID!, $i: String!) { partition(id: $p) { certificationAuthority(identifier: $i) { id } } }`, map[string]any{"p": partition, "i": identifier}, &out)
+	err := s.GraphQL(
+		token, `query($p: ID!, $i: String!) { partition(id: $p) { certificationAuthority(identifier: $i) { id } } }`,
+		map[string]any{"p": partition, "i": identifier}, &out,
+	)
 	return out.Partition.CertificationAuthority.ID, err
 }
 
@@ -234,7 +243,9 @@ func CSR(host string) string {
 	if err != nil {
 		panic(err) // cannot be
 	}
-	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: host}, DNSNames: []string{host}}, key)
+	der, err := x509.CreateCertificateRequest(
+		rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: host}, DNSNames: []string{host}}, key,
+	)
 	if err != nil {
 		panic(err) // cannot be
 	}
@@ -275,6 +286,9 @@ func (s *Server) AuditLog(token, partition string) (intact bool, events int64, e
 			}
 		}
 	}
-	err = s.GraphQL(token, `mutation($i: VerifyAuditLogInput!) { verifyAuditLog(input: $i) { verification { intact events } } }`, map[string]any{"i": map[string]any{"partitionId": partition}}, &out)
+	err = s.GraphQL(
+		token, `mutation($i: VerifyAuditLogInput!) { verifyAuditLog(input: $i) { verification { intact events } } }`,
+		map[string]any{"i": map[string]any{"partitionId": partition}}, &out,
+	)
 	return out.VerifyAuditLog.Verification.Intact, out.VerifyAuditLog.Verification.Events, err
 }

@@ -32,12 +32,20 @@ type Binding struct {
 }
 
 // record notes what a client did, in the transaction of ctx.
-func (e *Engine) record(ctx context.Context, c *protocolconfig.Configuration, action, kind, id, name, summary string, details audit.Details) {
+func (e *Engine) record(
+	ctx context.Context, c *protocolconfig.Configuration, action, kind, id, name, summary string, details audit.Details,
+) {
 	if details == nil {
 		details = audit.Details{}
 	}
 	details["configuration"] = c.Identifier
-	e.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: action, ObjectKind: kind, ObjectID: id, ObjectName: name, Summary: summary, Details: details})
+	e.Audit.Record(
+		ctx,
+		audit.Event{
+			PartitionID: c.PartitionID, Action: action, ObjectKind: kind, ObjectID: id, ObjectName: name, Summary: summary,
+			Details: details,
+		},
+	)
 }
 
 // FindAccount returns the account of a key, nil when there is none.
@@ -96,7 +104,9 @@ const replacements = 10
 
 // NewAccount makes an account, or returns the one that the key has (RFC 8555 7.3). Without binding it is one of the key for
 // devices without binding, where there is such a key.
-func (e *Engine) NewAccount(ctx context.Context, c *protocolconfig.Configuration, key Key, contact []string, onlyExisting bool, binding *Binding) (a *Account, created bool, err error) {
+func (e *Engine) NewAccount(
+	ctx context.Context, c *protocolconfig.Configuration, key Key, contact []string, onlyExisting bool, binding *Binding,
+) (a *Account, created bool, err error) {
 	if a, err = e.FindAccount(ctx, c, key.Thumbprint); err != nil {
 		return nil, false, err
 	}
@@ -145,9 +155,14 @@ func (e *Engine) NewAccount(ctx context.Context, c *protocolconfig.Configuration
 		if err := e.Store.DB(ctx).Model(k).Updates(map[string]any{"accounts": k.Accounts + 1, "last_used_at": now}).Error; err != nil {
 			return err
 		}
-		a = &Account{ID: uuid.Must(uuid.NewV7()).String(), PartitionID: c.PartitionID, ConfigurationID: c.ID, ExternalKeyID: k.ID, Thumbprint: key.Thumbprint, JWK: key.JWK,
+		a = &Account{
+			ID: uuid.Must(uuid.NewV7()).String(), PartitionID: c.PartitionID, ConfigurationID: c.ID, ExternalKeyID: k.ID,
+			Thumbprint: key.Thumbprint, JWK: key.JWK,
 			Contact: contact, Binding: raw, Status: Valid, CreatedAt: now}
-		e.record(ctx, c, "acme.account.create", "acme-account", a.ID, k.FriendlyName, "made an ACME account with the key "+k.FriendlyName, audit.Details{"contact": contact, "externalKey": k.ID})
+		e.record(
+			ctx, c, "acme.account.create", "acme-account", a.ID, k.FriendlyName, "made an ACME account with the key "+k.FriendlyName,
+			audit.Details{"contact": contact, "externalKey": k.ID},
+		)
 		return e.Store.DB(ctx).Create(a).Error
 	})
 	if store.IsDuplicate(err) { // the same key, at the same moment
@@ -163,7 +178,9 @@ func (e *Engine) NewAccount(ctx context.Context, c *protocolconfig.Configuration
 // bound is the key that a binding proves, under lock.
 func (e *Engine) bound(ctx context.Context, c *protocolconfig.Configuration, binding *Binding) (*ExternalKey, error) {
 	var found []*ExternalKey
-	if err := e.Store.ForUpdate(e.Store.DB(ctx)).Where("id = ? AND configuration_id = ?", binding.KeyID, c.ID).Find(&found).Error; err != nil {
+	if err := e.Store.ForUpdate(e.Store.DB(ctx)).Where(
+		"id = ? AND configuration_id = ?", binding.KeyID, c.ID,
+	).Find(&found).Error; err != nil {
 		return nil, err
 	}
 	// The same answer whether the key is unknown, has no secret or the MAC is wrong.
@@ -191,13 +208,19 @@ func (e *Engine) unbound(ctx context.Context, c *protocolconfig.Configuration, n
 		return nil, err
 	}
 	if len(found) == 0 {
-		return nil, NewProblem("externalAccountRequired", "an account here needs an external account key: ask the administrator for an EAB key and give its identifier and HMAC key to the client")
+		return nil, NewProblem(
+			"externalAccountRequired",
+			"an account here needs an external account key: ask the administrator for an EAB key and give its identifier and HMAC key "+
+				"to the client",
+		)
 	}
 	return found[0], nil
 }
 
 func usableWithoutBinding(db *gorm.DB, configurationID string, now time.Time) *gorm.DB {
-	return db.Model(&ExternalKey{}).Where("configuration_id = ? AND without_binding AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)", configurationID, now)
+	return db.Model(&ExternalKey{}).Where(
+		"configuration_id = ? AND without_binding AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)", configurationID, now,
+	)
 }
 
 // BindingRequired tells whether every account of a configuration needs an external account binding, as its directory says.
@@ -233,7 +256,9 @@ func checkContact(contact []string) ([]string, error) {
 }
 
 // locked changes an account that is valid, under lock.
-func (e *Engine) locked(ctx context.Context, c *protocolconfig.Configuration, id string, fn func(context.Context, *Account) error) (*Account, error) {
+func (e *Engine) locked(
+	ctx context.Context, c *protocolconfig.Configuration, id string, fn func(context.Context, *Account) error,
+) (*Account, error) {
 	a := &Account{}
 	err := e.Store.Tx(ctx, func(ctx context.Context) error {
 		if err := e.Store.ForUpdate(e.Store.DB(ctx)).Take(a, "configuration_id = ? AND id = ?", c.ID, id).Error; err != nil {
@@ -254,7 +279,10 @@ func (e *Engine) UpdateContact(ctx context.Context, c *protocolconfig.Configurat
 		return nil, err
 	}
 	return e.locked(ctx, c, id, func(ctx context.Context, a *Account) error {
-		e.record(ctx, c, "acme.account.update", "acme-account", a.ID, "", "changed the contacts of an ACME account", audit.Details{"before": a.Contact, "after": contact})
+		e.record(
+			ctx, c, "acme.account.update", "acme-account", a.ID, "", "changed the contacts of an ACME account",
+			audit.Details{"before": a.Contact, "after": contact},
+		)
 		a.Contact = contact
 		return e.Store.DB(ctx).Model(a).Select("contact").Updates(a).Error
 	})
@@ -265,11 +293,15 @@ func (e *Engine) Deactivate(ctx context.Context, c *protocolconfig.Configuration
 	return e.locked(ctx, c, id, func(ctx context.Context, a *Account) error {
 		e.record(ctx, c, "acme.account.deactivate", "acme-account", a.ID, "", "deactivated an ACME account", nil)
 		a.Status = Deactivated
-		if err := e.Store.DB(ctx).Model(&Authorization{}).Where("account_id = ? AND status IN ?", a.ID, []Status{Pending, Valid}).Update("status", Deactivated).Error; err != nil {
+		if err := e.Store.DB(ctx).Model(&Authorization{}).Where(
+			"account_id = ? AND status IN ?", a.ID, []Status{Pending, Valid},
+		).Update("status", Deactivated).Error; err != nil {
 			return err
 		}
 		if err := e.Store.DB(ctx).Model(&Order{}).Where("account_id = ? AND status IN ?", a.ID, []Status{Pending, Ready, Processing}).
-			Select("status", "error").Updates(&Order{Status: Invalid, Error: unauthorized("the account was deactivated")}).Error; err != nil {
+			Select("status", "error").Updates(
+			&Order{Status: Invalid, Error: unauthorized("the account was deactivated")},
+		).Error; err != nil {
 			return err
 		}
 		if err := e.Store.DB(ctx).Model(&ExternalKey{}).Where("id = ? AND accounts > 0", a.ExternalKeyID).
@@ -298,7 +330,10 @@ func (e *Engine) ChangeKey(ctx context.Context, c *protocolconfig.Configuration,
 		if a.Thumbprint != old {
 			return malformed("the old key is not that of the account")
 		}
-		e.record(ctx, c, "acme.account.change-key", "acme-account", a.ID, "", "changed the key of an ACME account", audit.Details{"before": a.Thumbprint, "after": key.Thumbprint})
+		e.record(
+			ctx, c, "acme.account.change-key", "acme-account", a.ID, "", "changed the key of an ACME account",
+			audit.Details{"before": a.Thumbprint, "after": key.Thumbprint},
+		)
 		a.Thumbprint, a.JWK = key.Thumbprint, key.JWK
 		return e.Store.DB(ctx).Model(a).Updates(map[string]any{"thumbprint": a.Thumbprint, "jwk": a.JWK}).Error
 	})

@@ -273,7 +273,9 @@ const (
 
 // Sealed are the columns that hold secrets.
 func Sealed() []seal.Column {
-	return []seal.Column{{Table: "acme_external_keys", Name: "secret", Purpose: keyPurpose}, {Table: "acme_secrets", Name: "secret", Purpose: noncePurpose}}
+	return []seal.Column{
+		{Table: "acme_external_keys", Name: "secret", Purpose: keyPurpose}, {Table: "acme_secrets", Name: "secret", Purpose: noncePurpose},
+	}
 }
 
 // DirectoryURL of a configuration.

@@ -30,7 +30,8 @@ const (
 	Cancelled CampaignState = "CANCELLED"
 )
 
-// Selection is which certificates a campaign renews: those issued through ACME, standing, not renewed yet, and as the fields say; "" and nil say nothing.
+// Selection is which certificates a campaign renews: those issued through ACME, standing, not renewed yet, and as the fields
+// say; "" and nil say nothing.
 type Selection struct {
 	ConfigurationID    string     `json:"configurationId,omitempty"`
 	CAID               string     `json:"caId,omitempty"`
@@ -98,13 +99,21 @@ type NewCampaign struct {
 
 // selected are the certificates of a selection.
 func (s *Service) selected(ctx context.Context, partitionID string, f Selection) *gorm.DB {
-	q := s.Store.DB(ctx).Model(&certificate.Certificate{}).Where("partition_id = ? AND kind = ? AND status = ? AND not_after > ? AND source = ?", partitionID, certificate.Subscriber, certificate.Issued, s.Now(), "acme")
-	for column, value := range map[string]string{"configuration_id": f.ConfigurationID, "ca_id": f.CAID, "profile_id": f.ProfileID, "key_type": f.KeyType, "signature_algorithm": f.SignatureAlgorithm} {
+	q := s.Store.DB(ctx).Model(&certificate.Certificate{}).Where(
+		"partition_id = ? AND kind = ? AND status = ? AND not_after > ? AND source = ?", partitionID, certificate.Subscriber,
+		certificate.Issued, s.Now(), "acme",
+	)
+	for column, value := range map[string]string{
+		"configuration_id": f.ConfigurationID, "ca_id": f.CAID, "profile_id": f.ProfileID, "key_type": f.KeyType,
+		"signature_algorithm": f.SignatureAlgorithm,
+	} {
 		if value != "" {
 			q = q.Where(column+" = ?", value)
 		}
 	}
-	for condition, at := range map[string]*time.Time{"created_at >= ?": f.IssuedFrom, "created_at < ?": f.IssuedUntil, "not_after >= ?": f.ExpiresFrom, "not_after < ?": f.ExpiresUntil} {
+	for condition, at := range map[string]*time.Time{
+		"created_at >= ?": f.IssuedFrom, "created_at < ?": f.IssuedUntil, "not_after >= ?": f.ExpiresFrom, "not_after < ?": f.ExpiresUntil,
+	} {
 		if at != nil {
 			q = q.Where(condition, at.UTC())
 		}
@@ -117,9 +126,14 @@ func (s *Service) selected(ctx context.Context, partitionID string, f Selection)
 func (s *Service) renewed() (condition string, args []any) {
 	const stands = "n.status = 'valid' AND n.status <> 'invalid' AND m.status <> ? AND m.not_after > ?" // twice, for the indices' sake
 	now := s.Now()
-	return `(EXISTS (SELECT 1 FROM acme_orders AS n JOIN certificates AS m ON m.id = n.certificate_id WHERE n.replaces = certificates.id AND ` + stands + `)
-		OR EXISTS (SELECT 1 FROM acme_orders AS o JOIN acme_orders AS n ON n.configuration_id = o.configuration_id AND n.names = o.names AND n.account_id = o.account_id AND n.certificate_id > o.certificate_id
-		JOIN certificates AS m ON m.id = n.certificate_id WHERE o.certificate_id = certificates.id AND ` + stands + `))`, []any{certificate.Revoked, now, certificate.Revoked, now}
+	condition = `(EXISTS (SELECT 1 FROM acme_orders AS n JOIN certificates AS m ON m.id = n.certificate_id
+			WHERE n.replaces = certificates.id AND ` + stands + `)
+		OR EXISTS (SELECT 1 FROM acme_orders AS o
+			JOIN acme_orders AS n ON n.configuration_id = o.configuration_id AND n.names = o.names AND n.account_id = o.account_id
+				AND n.certificate_id > o.certificate_id
+			JOIN certificates AS m ON m.id = n.certificate_id
+			WHERE o.certificate_id = certificates.id AND ` + stands + `))`
+	return condition, []any{certificate.Revoked, now, certificate.Revoked, now}
 }
 
 // CountSelected tells how many certificates a campaign would renew.
@@ -162,8 +176,11 @@ func (s *Service) CreateCampaign(ctx context.Context, partitionID string, n NewC
 			return nil, fault.New(fault.Invalid, "unknown revocation reason").At("revocationReason")
 		}
 	}
-	c = &Campaign{ID: newID(), PartitionID: partitionID, Name: n.Name, Filter: n.Filter, BeginsAt: n.BeginsAt.UTC().Truncate(time.Microsecond), EndsAt: n.EndsAt.UTC().Truncate(time.Microsecond),
-		RevocationReason: n.RevocationReason, ExplanationURL: n.ExplanationURL, State: Planning, CreatedBy: rbac.ActorFrom(ctx).Name, CreatedAt: now}
+	c = &Campaign{
+		ID: newID(), PartitionID: partitionID, Name: n.Name, Filter: n.Filter, BeginsAt: n.BeginsAt.UTC().Truncate(time.Microsecond),
+		EndsAt:           n.EndsAt.UTC().Truncate(time.Microsecond),
+		RevocationReason: n.RevocationReason, ExplanationURL: n.ExplanationURL, State: Planning, CreatedBy: rbac.ActorFrom(ctx).Name,
+		CreatedAt: now}
 	c.ActorKind, c.ActorID = rbac.ActorFrom(ctx).Kind, rbac.ActorFrom(ctx).ID
 	if n.RevokeAt != nil {
 		at := n.RevokeAt.UTC().Truncate(time.Microsecond)
@@ -265,11 +282,19 @@ func (s *Service) Progress(ctx context.Context, c *Campaign) (*Progress, error) 
 	for n := range buckets {
 		at := c.BeginsAt.Add(end.Sub(c.BeginsAt) * time.Duration(n+1) / buckets)
 		p.Times = append(p.Times, at)
-		columns = append(columns, fmt.Sprintf("COALESCE(SUM(CASE WHEN begins_at < ? THEN 1 ELSE 0 END), 0) AS p%d, COALESCE(SUM(CASE WHEN replaced_at < ? THEN 1 ELSE 0 END), 0) AS a%d", n, n))
+		columns = append(
+			columns,
+			fmt.Sprintf(
+				"COALESCE(SUM(CASE WHEN begins_at < ? THEN 1 ELSE 0 END), 0) AS p%d, COALESCE(SUM(CASE WHEN replaced_at < ? THEN 1 ELSE "+
+					"0 END), 0) AS a%d",
+				n, n,
+			),
+		)
 		values = append(values, at, at)
 	}
 	rows := map[string]any{}
-	if err := s.Store.DB(ctx).Model(&Window{}).Where("campaign_id = ?", c.ID).Select("COUNT(replaced_at) AS replaced, "+strings.Join(columns, ", "), values...).Take(&rows).Error; err != nil {
+	if err := s.Store.DB(ctx).Model(&Window{}).Where("campaign_id = ?", c.ID).Select("COUNT(replaced_at) AS replaced, "+
+		strings.Join(columns, ", "), values...).Take(&rows).Error; err != nil {
 		return nil, err
 	}
 	number := func(name string) int64 {
@@ -281,7 +306,9 @@ func (s *Service) Progress(ctx context.Context, c *Campaign) (*Progress, error) 
 		p.Planned, p.Actual = append(p.Planned, number(fmt.Sprintf("p%d", n))), append(p.Actual, number(fmt.Sprintf("a%d", n)))
 	}
 	err := s.Store.DB(ctx).Table("renewal_windows AS w").Joins("JOIN certificates AS c ON c.id = w.certificate_id").
-		Where("w.campaign_id = ? AND w.replaced_at IS NULL AND (c.status = ? OR c.not_after <= ?)", c.ID, certificate.Revoked, s.Now()).Count(&p.Ended).Error
+		Where(
+			"w.campaign_id = ? AND w.replaced_at IS NULL AND (c.status = ? OR c.not_after <= ?)", c.ID, certificate.Revoked, s.Now(),
+		).Count(&p.Ended).Error
 	return p, err
 }
 
@@ -331,7 +358,9 @@ func (s *Service) plan(ctx context.Context, id string, claim *job.Claim) error {
 		db := s.Store.DB(ctx)
 		// One after the other, so that no certificate is planned twice; and who has cancelled it is heeded.
 		var planning []*Campaign
-		if err := s.Store.ForUpdate(db).Where("partition_id = (SELECT partition_id FROM renewal_campaigns WHERE id = ?) AND state = ?", id, Planning).Order("id").Find(&planning).Error; err != nil {
+		if err := s.Store.ForUpdate(db).Where(
+			"partition_id = (SELECT partition_id FROM renewal_campaigns WHERE id = ?) AND state = ?", id, Planning,
+		).Order("id").Find(&planning).Error; err != nil {
 			return err
 		}
 		n := slices.IndexFunc(planning, func(c *Campaign) bool { return c.ID == id })
@@ -339,13 +368,16 @@ func (s *Service) plan(ctx context.Context, id string, claim *job.Claim) error {
 			return nil
 		}
 		c := planning[n]
-		other := db.Session(&gormSession).Table("renewal_windows AS w").Joins("JOIN renewal_campaigns AS k ON k.id = w.campaign_id").Where("k.state = ?", Running).Select("w.certificate_id")
+		other := db.Session(&gormSession).Table("renewal_windows AS w").Joins(
+			"JOIN renewal_campaigns AS k ON k.id = w.campaign_id",
+		).Where("k.state = ?", Running).Select("w.certificate_id")
 		renewed, args := s.renewed()
 		if err := s.selected(ctx, c.PartitionID, c.Filter).Where(renewed, args...).Count(&c.RenewedBefore).Error; err != nil {
 			return err
 		}
 		var ids []string
-		if err := s.selected(ctx, c.PartitionID, c.Filter).Where("NOT "+renewed, args...).Where("id NOT IN (?)", other).Order("public_key_sha256, id").Pluck("id", &ids).Error; err != nil {
+		if err := s.selected(ctx, c.PartitionID, c.Filter).Where("NOT "+
+			renewed, args...).Where("id NOT IN (?)", other).Order("public_key_sha256, id").Pluck("id", &ids).Error; err != nil {
 			return err
 		}
 		length := c.EndsAt.Sub(c.BeginsAt)
@@ -420,7 +452,9 @@ func (s *Service) end(ctx context.Context, c *Campaign, claim *job.Claim) error 
 			if c.RevokeAt != nil && lost == nil {
 				var ids []string
 				if err := db.Table("renewal_windows AS w").Joins("JOIN certificates AS c ON c.id = w.certificate_id").
-					Where("w.campaign_id = ? AND w.replaced_at IS NULL AND c.status <> ?", c.ID, certificate.Revoked).Order("w.certificate_id").Limit(stragglers).Pluck("w.certificate_id", &ids).Error; err != nil {
+					Where(
+						"w.campaign_id = ? AND w.replaced_at IS NULL AND c.status <> ?", c.ID, certificate.Revoked,
+					).Order("w.certificate_id").Limit(stragglers).Pluck("w.certificate_id", &ids).Error; err != nil {
 					return err
 				}
 				if left = len(ids); left > 0 {
@@ -428,10 +462,14 @@ func (s *Service) end(ctx context.Context, c *Campaign, claim *job.Claim) error 
 				}
 			}
 			c.State = Done
-			e := audit.Event{PartitionID: c.PartitionID, Action: "campaign.end", ObjectKind: "campaign", ObjectID: c.ID, ObjectName: c.Name, Summary: "ended the renewal campaign " + c.Name}
+			e := audit.Event{
+				PartitionID: c.PartitionID, Action: "campaign.end", ObjectKind: "campaign", ObjectID: c.ID, ObjectName: c.Name,
+				Summary: "ended the renewal campaign " + c.Name,
+			}
 			if lost != nil {
 				e.Result = audit.Failed
-				e.Summary += " without revoking anything: " + c.CreatedBy + ", who requested it, no longer has the permission to revoke certificates"
+				e.Summary += " without revoking anything: " + c.CreatedBy + ", who requested it, no longer has the permission to revoke " +
+					"certificates"
 			}
 			s.Audit.Record(ctx, e)
 			if err := db.Model(c).Update("state", c.State).Error; err != nil {
@@ -462,7 +500,9 @@ func (s *Service) revoke(ctx context.Context, c *Campaign, ids []string) error {
 	}
 	// From here on nothing else is issued in the partition until this is committed, and what was issued before is seen.
 	var replaced int64
-	if err := s.Store.DB(ctx).Model(&Window{}).Where("certificate_id IN ? AND replaced_at IS NOT NULL", ids).Count(&replaced).Error; err != nil {
+	if err := s.Store.DB(ctx).Model(&Window{}).Where(
+		"certificate_id IN ? AND replaced_at IS NOT NULL", ids,
+	).Count(&replaced).Error; err != nil {
 		return err
 	}
 	if replaced > 0 {

@@ -25,11 +25,14 @@ func (e *Engine) Clean(ctx context.Context, claim *job.Claim) error {
 		// An authorization goes when its time is long over and no order shows it; orders that led to nothing go first.
 		old := now.Add(-keep)
 		for _, statement := range []string{
-			"DELETE FROM acme_order_authorizations WHERE order_id IN (SELECT id FROM acme_orders WHERE status = 'invalid' AND expires_at < ?)",
+			"DELETE FROM acme_order_authorizations WHERE order_id IN (SELECT id FROM acme_orders WHERE status = 'invalid' AND " +
+				"expires_at < ?)",
 			"DELETE FROM acme_waiting_orders WHERE order_id IN (SELECT id FROM acme_orders WHERE status = 'invalid' AND expires_at < ?)",
 			"DELETE FROM acme_orders WHERE status = 'invalid' AND expires_at < ?",
-			"DELETE FROM acme_challenges WHERE authorization_id IN (SELECT id FROM acme_authorizations AS z WHERE z.expires_at < ? AND NOT EXISTS (SELECT 1 FROM acme_order_authorizations AS l WHERE l.authorization_id = z.id))",
-			"DELETE FROM acme_authorizations WHERE expires_at < ? AND NOT EXISTS (SELECT 1 FROM acme_order_authorizations AS l WHERE l.authorization_id = acme_authorizations.id)",
+			"DELETE FROM acme_challenges WHERE authorization_id IN (SELECT id FROM acme_authorizations AS z WHERE z.expires_at < ? AND " +
+				"NOT EXISTS (SELECT 1 FROM acme_order_authorizations AS l WHERE l.authorization_id = z.id))",
+			"DELETE FROM acme_authorizations WHERE expires_at < ? AND NOT EXISTS (SELECT 1 FROM acme_order_authorizations AS l WHERE " +
+				"l.authorization_id = acme_authorizations.id)",
 		} {
 			if err := db.Exec(statement, old).Error; err != nil {
 				return err

@@ -51,7 +51,8 @@ func (s *Service) configuration(ctx context.Context, id string, p rbac.Permissio
 
 // CreateKey makes an external account key and returns its secret, base64url without padding, once; "" for one without binding.
 func (s *Service) CreateKey(ctx context.Context, configurationID string, n NewKey) (k *ExternalKey, secret string, err error) {
-	event := audit.Event{Action: "acme.key.create", ObjectKind: "protocol-configuration", ObjectID: configurationID} // so that it is among the configuration's events
+	// so that it is among the configuration's events
+	event := audit.Event{Action: "acme.key.create", ObjectKind: "protocol-configuration", ObjectID: configurationID}
 	defer s.Audit.Refusal(ctx, &err, &event)
 	c, err := s.configuration(ctx, configurationID, rbac.ProtocolManage)
 	if c != nil {
@@ -78,10 +79,14 @@ func (s *Service) CreateKey(ctx context.Context, configurationID string, n NewKe
 		return nil, "", err
 	}
 	if n.WithoutBinding && n.Preauthorized {
-		return nil, "", fault.New(fault.Invalid, "devices without binding prove who they are, always").At("needsNoChallenge").Do("Leave it out.")
+		return nil, "", fault.New(
+			fault.Invalid, "devices without binding prove who they are, always",
+		).At("needsNoChallenge").Do("Leave it out.")
 	}
 	if n.Preauthorized && len(n.Allowed) == 0 {
-		return nil, "", fault.New(fault.Invalid, "a key that needs no challenge must say for which names").At("allowedIdentifiers").Do("List the names: host.example.com, *.example.com, 10.1.0.0/16.")
+		return nil, "", fault.New(fault.Invalid, "a key that needs no challenge must say for which names").At("allowedIdentifiers").Do(
+			"List the names: host.example.com, *.example.com, 10.1.0.0/16.",
+		)
 	}
 	if n.Preauthorized {
 		if err := s.Guard.RequireHandOn(ctx, rbac.CertificateIssue, c.PartitionID, "A key that needs no challenge"); err != nil {
@@ -90,7 +95,8 @@ func (s *Service) CreateKey(ctx context.Context, configurationID string, n NewKe
 	}
 	k = &ExternalKey{ID: rand.Text(), PartitionID: c.PartitionID, ConfigurationID: c.ID, FriendlyName: n.FriendlyName,
 		CreatedBy: rbac.ActorFrom(ctx).Name, OwnerID: owner(rbac.ActorFrom(ctx)), CreatedAt: s.Now(),
-		ExpiresAt: n.ExpiresAt, MaxAccounts: int64(n.MaxAccounts), Allowed: n.Allowed, Preauthorized: n.Preauthorized, WithoutBinding: n.WithoutBinding, Secret: []byte{}}
+		ExpiresAt: n.ExpiresAt, MaxAccounts: int64(n.MaxAccounts), Allowed: n.Allowed, Preauthorized: n.Preauthorized,
+		WithoutBinding: n.WithoutBinding, Secret: []byte{}}
 	if k.Allowed == nil {
 		k.Allowed = []string{}
 	}
@@ -115,7 +121,10 @@ func (s *Service) CreateKey(ctx context.Context, configurationID string, n NewKe
 		}
 		done := event
 		done.Summary = "made the external account key " + k.FriendlyName + " of " + c.Identifier
-		done.Details = audit.Details{"kid": k.ID, "friendlyName": k.FriendlyName, "allowed": k.Allowed, "preauthorized": k.Preauthorized, "withoutBinding": k.WithoutBinding, "maxAccounts": k.MaxAccounts, "expiresAt": k.ExpiresAt}
+		done.Details = audit.Details{
+			"kid": k.ID, "friendlyName": k.FriendlyName, "allowed": k.Allowed, "preauthorized": k.Preauthorized,
+			"withoutBinding": k.WithoutBinding, "maxAccounts": k.MaxAccounts, "expiresAt": k.ExpiresAt,
+		}
 		s.Audit.Record(ctx, done)
 		err := s.Store.DB(ctx).Create(k).Error
 		if store.IsDuplicate(err) {
@@ -156,14 +165,20 @@ func (s *Service) mayBeWithoutBinding(ctx context.Context, configurationID strin
 		return err
 	}
 	if !slices.Contains(set.Offered(), DeviceAttest01) || len(set.Attestation) == 0 {
-		return fault.New(fault.PolicyRefused, "a key for devices without binding needs a format of attestation that %s accepts, and there is none", c.Identifier).At("withoutBinding").
+		return fault.New(
+			fault.PolicyRefused, "a key for devices without binding needs a format of attestation that %s accepts, and there is none",
+			c.Identifier,
+		).At("withoutBinding").
 			Do("Offer device-attest-01 in the settings and switch on a format, such as apple.")
 	}
 	var found []*ExternalKey
 	if err := usableWithoutBinding(s.Store.DB(ctx), c.ID, s.Now()).Find(&found).Error; err != nil || len(found) == 0 {
 		return err
 	}
-	return fault.New(fault.Conflict, "the key %s is for devices without binding already, and a configuration has one such key", text.Quote(found[0].FriendlyName)).At("withoutBinding").
+	return fault.New(
+		fault.Conflict, "the key %s is for devices without binding already, and a configuration has one such key",
+		text.Quote(found[0].FriendlyName),
+	).At("withoutBinding").
 		Do("Revoke it first, or make another configuration.")
 }
 
@@ -201,7 +216,9 @@ func (s *Service) RevokeKey(ctx context.Context, id string) (k *ExternalKey, err
 // Unproved tells whether a configuration has a usable key that needs no challenge.
 func (s *Service) Unproved(ctx context.Context, c *protocolconfig.Configuration) (bool, error) {
 	var n int64
-	err := s.Store.DB(ctx).Model(&ExternalKey{}).Where("configuration_id = ? AND preauthorized AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)", c.ID, s.Now()).Count(&n).Error
+	err := s.Store.DB(ctx).Model(&ExternalKey{}).Where(
+		"configuration_id = ? AND preauthorized AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)", c.ID, s.Now(),
+	).Count(&n).Error
 	return n > 0, err
 }
 
@@ -219,7 +236,8 @@ func (s *Service) Key(ctx context.Context, id string) (*ExternalKey, error) {
 
 // Keys is a page of a configuration's external account keys, newest first.
 func (s *Service) Keys(ctx context.Context, c *protocolconfig.Configuration, p page.Request) (*page.Page[*ExternalKey], error) {
-	return list(ctx, s, c, p, page.Key[ExternalKey]{Column: "created_at", Desc: true, Value: func(k *ExternalKey) any { return k.CreatedAt }},
+	return list(
+		ctx, s, c, p, page.Key[ExternalKey]{Column: "created_at", Desc: true, Value: func(k *ExternalKey) any { return k.CreatedAt }},
 		page.Key[ExternalKey]{Column: "id", Value: func(k *ExternalKey) any { return k.ID }})
 }
 
@@ -273,7 +291,9 @@ func checkPatterns(patterns []string, withoutBinding bool) error {
 	if withoutBinding {
 		limit = maxDevicePatterns
 		if len(patterns) == 0 {
-			return fault.New(fault.Invalid, "a key for devices without binding must say for which devices").At("allowedIdentifiers").Do("List their serial numbers, each with device: before it.")
+			return fault.New(fault.Invalid, "a key for devices without binding must say for which devices").At("allowedIdentifiers").Do(
+				"List their serial numbers, each with device: before it.",
+			)
 		}
 	}
 	if len(patterns) > limit {
@@ -284,7 +304,11 @@ func checkPatterns(patterns []string, withoutBinding bool) error {
 			continue
 		}
 		if withoutBinding {
-			return fault.New(fault.Invalid, "a key for devices without binding is for nothing but devices: %s is none", text.Quote(p)).At("allowedIdentifiers").Do("Write device: and the serial number.")
+			return fault.New(
+				fault.Invalid, "a key for devices without binding is for nothing but devices: %s is none", text.Quote(p),
+			).At("allowedIdentifiers").Do(
+				"Write device: and the serial number.",
+			)
 		}
 		if _, err := netip.ParsePrefix(p); err == nil {
 			continue

@@ -31,7 +31,9 @@ func sha256Hex(b []byte) string {
 // Finalize issues the certificate of an order (RFC 8555 7.4) before it returns: the order is valid in the transaction that
 // records the certificate. Where others are to approve that it is processing until they have decided. accountKey is the
 // SubjectPublicKeyInfo of the account.
-func (e *Engine) Finalize(ctx context.Context, c *protocolconfig.Configuration, a *Account, id string, request, accountKey []byte) (*Order, error) {
+func (e *Engine) Finalize(
+	ctx context.Context, c *protocolconfig.Configuration, a *Account, id string, request, accountKey []byte,
+) (*Order, error) {
 	o, err := e.Order(ctx, a, id)
 	if err != nil {
 		return nil, err
@@ -232,7 +234,9 @@ func (e *Engine) checkNames(ctx context.Context, o *Order, r *csr.Request) error
 		return nil
 	}
 	var keys []string
-	if err := e.Store.DB(ctx).Model(&Authorization{}).Where("id IN ? AND attested_key <> ''", o.Authorizations).Pluck("attested_key", &keys).Error; err != nil {
+	if err := e.Store.DB(ctx).Model(&Authorization{}).Where(
+		"id IN ? AND attested_key <> ''", o.Authorizations,
+	).Pluck("attested_key", &keys).Error; err != nil {
 		return err
 	}
 	for _, k := range keys {
@@ -245,7 +249,9 @@ func (e *Engine) checkNames(ctx context.Context, o *Order, r *csr.Request) error
 
 // forDevice tells whether the order names a device, and is proved by what the device attests.
 func (o *Order) forDevice() bool {
-	return slices.ContainsFunc(o.Identifiers, func(id Identifier) bool { return id.Type == PermanentIdentifier || id.Type == HardwareModule })
+	return slices.ContainsFunc(
+		o.Identifiers, func(id Identifier) bool { return id.Type == PermanentIdentifier || id.Type == HardwareModule },
+	)
 }
 
 // endEntity is whom an order's certificate is for: the first name that the client gave.
@@ -264,7 +270,9 @@ const maxCommonName = 64 // RFC 5280 A.1, ub-common-name
 
 // namesDevice tells whether a device's identifier may be the common name: not where the profile makes a host name of that, which
 // nobody has proved.
-func (e *Engine) namesDevice(ctx context.Context, c *protocolconfig.Configuration, o *Order, offering *protocolconfig.Offering) (bool, error) {
+func (e *Engine) namesDevice(
+	ctx context.Context, c *protocolconfig.Configuration, o *Order, offering *protocolconfig.Offering,
+) (bool, error) {
 	if !o.forDevice() {
 		return true, nil
 	}
@@ -329,7 +337,9 @@ var escape = strings.NewReplacer(`\`, `\\`, `,`, `\,`, `+`, `\+`, `"`, `\"`, `;`
 // Chains are those of an order's certificate, the usual one first, without the root: RFC 8555 7.4.2.
 func (e *Engine) Chains(ctx context.Context, a *Account, certificateID string) ([][][]byte, error) {
 	var n int64
-	if err := e.Store.DB(ctx).Model(&Order{}).Where("certificate_id = ? AND account_id = ?", certificateID, a.ID).Count(&n).Error; err != nil {
+	if err := e.Store.DB(ctx).Model(&Order{}).Where(
+		"certificate_id = ? AND account_id = ?", certificateID, a.ID,
+	).Count(&n).Error; err != nil {
 		return nil, err
 	}
 	if n == 0 {
@@ -436,7 +446,10 @@ func (e *Engine) mayRevoke(ctx context.Context, a *Account, made *certificate.Ce
 	for _, id := range orders[0].Identifiers {
 		value, wildcard := strings.CutPrefix(id.Value, "*.")
 		var n int64
-		if err := e.Store.DB(ctx).Model(&Authorization{}).Where("account_id = ? AND status = ? AND identifier = ? AND identifier_type = ? AND wildcard = ? AND expires_at > ?", a.ID, Valid, value, id.Type, id.Type == DNS && wildcard, e.Now()).
+		if err := e.Store.DB(ctx).Model(&Authorization{}).Where(
+			"account_id = ? AND status = ? AND identifier = ? AND identifier_type = ? AND wildcard = ? AND expires_at > ?", a.ID, Valid,
+			value, id.Type, id.Type == DNS && wildcard, e.Now(),
+		).
 			Count(&n).Error; err != nil {
 			return err
 		}
@@ -448,9 +461,14 @@ func (e *Engine) mayRevoke(ctx context.Context, a *Account, made *certificate.Ce
 }
 
 // issued finds a certificate of the configuration by serial number.
-func (e *Engine) issued(ctx context.Context, c *protocolconfig.Configuration, serial string, is func(*certificate.Certificate) bool) (*certificate.Certificate, error) {
+func (e *Engine) issued(
+	ctx context.Context, c *protocolconfig.Configuration, serial string, is func(*certificate.Certificate) bool,
+) (*certificate.Certificate, error) {
 	var found []*certificate.Certificate
-	if err := e.Store.DB(ctx).Where("ca_id IN (SELECT id FROM certification_authorities WHERE partition_id = ?) AND serial_number = ? AND configuration_id = ?", c.PartitionID, serial, c.ID).Find(&found).Error; err != nil {
+	if err := e.Store.DB(ctx).Where(
+		"ca_id IN (SELECT id FROM certification_authorities WHERE partition_id = ?) AND serial_number = ? AND configuration_id = ?",
+		c.PartitionID, serial, c.ID,
+	).Find(&found).Error; err != nil {
 		return nil, err
 	}
 	for _, one := range found {

@@ -135,7 +135,8 @@ func (e *Engine) useNonces(ctx context.Context, list []string) ([]bool, error) {
 				values = append(values, n, expires)
 			}
 			var inserted []string
-			if err := e.Store.DB(ctx).Raw("INSERT INTO acme_used_nonces (nonce, expires_at) VALUES "+strings.Repeat("(?, ?), ", length-1)+"(?, ?) ON CONFLICT DO NOTHING RETURNING nonce", values...).
+			if err := e.Store.DB(ctx).Raw("INSERT INTO acme_used_nonces (nonce, expires_at) VALUES "+strings.Repeat("(?, ?), ", length-1)+
+				"(?, ?) ON CONFLICT DO NOTHING RETURNING nonce", values...).
 				Scan(&inserted).Error; err != nil {
 				return err
 			}

@@ -193,7 +193,9 @@ func (e *Engine) NewOrder(ctx context.Context, c *protocolconfig.Configuration, 
 	if err := e.allow(ctx, set, key, a, list, now); err != nil {
 		return nil, err
 	}
-	o := &Order{ID: newID(), ConfigurationID: c.ID, AccountID: a.ID, Status: Pending, ExpiresAt: now.Add(set.OrderLife()), Identifiers: list, Names: names(list), Profile: offering.Name, OfferingID: offering.ID,
+	o := &Order{
+		ID: newID(), ConfigurationID: c.ID, AccountID: a.ID, Status: Pending, ExpiresAt: now.Add(set.OrderLife()), Identifiers: list,
+		Names: names(list), Profile: offering.Name, OfferingID: offering.ID,
 		NotBefore: r.NotBefore, NotAfter: r.NotAfter, CreatedAt: now}
 	if err := e.Enrollment.EndEntities.Check(ctx, c.PartitionID, o.endEntities()...); err != nil {
 		return nil, refusal(err)
@@ -258,7 +260,9 @@ func (e *Engine) createTogether(ctx context.Context, list []*newOrder) error {
 		for i, id := range o.Authorizations {
 			links = append(links, &orderAuthorization{o.ID, int64(i), id})
 		}
-		e.record(rbac.WithActor(ctx, n.actor), n.c, "acme.order.create", "acme-order", o.ID, o.Identifiers[0].Value, "ordered a certificate for "+o.Identifiers[0].Value,
+		e.record(
+			rbac.WithActor(ctx, n.actor), n.c, "acme.order.create", "acme-order", o.ID, o.Identifiers[0].Value,
+			"ordered a certificate for "+o.Identifiers[0].Value,
 			audit.Details{"account": n.a.ID, "identifiers": o.Identifiers, "profile": o.Profile, "replaces": o.Replaces})
 	}
 	if err := store.CreateAll(ctx, e.Store, orders); err != nil {
@@ -278,7 +282,10 @@ func (e *Engine) allow(ctx context.Context, set *Settings, key *ExternalKey, a *
 	var bad []*Problem
 	for _, id := range list {
 		if !key.allows(id) {
-			bad = append(bad, NewProblem("rejectedIdentifier", "the external account key %s is not for %s", key.FriendlyName, truncate(id.Value)).of(id))
+			bad = append(
+				bad,
+				NewProblem("rejectedIdentifier", "the external account key %s is not for %s", key.FriendlyName, truncate(id.Value)).of(id),
+			)
 		}
 	}
 	if len(bad) == 1 {
@@ -292,7 +299,8 @@ func (e *Engine) allow(ctx context.Context, set *Settings, key *ExternalKey, a *
 	hour := now.Add(-time.Hour)
 	var orders, failures int
 	if err := e.Store.DB(ctx).Raw(`SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM acme_orders WHERE account_id = ? AND id >= ? LIMIT ?) AS o),
-		(SELECT COUNT(*) FROM (SELECT 1 FROM acme_authorizations WHERE account_id = ? AND status = 'invalid' AND created_at > ? LIMIT ?) AS z)`,
+		(SELECT COUNT(*) FROM (SELECT 1 FROM acme_authorizations WHERE account_id = ? AND status = 'invalid' AND created_at > ? LIMIT ?) AS
+			z)`,
 		a.ID, since(hour), set.Orders(), a.ID, hour, set.Failures()).Row().Scan(&orders, &failures); err != nil {
 		return err
 	}
@@ -322,7 +330,9 @@ func (e *Engine) rateLimited(ctx context.Context, now time.Time, rows *gorm.DB, 
 }
 
 // authorizations finds or makes those of an order. Where nothing remains to be proved the order is ready.
-func (e *Engine) authorizations(ctx context.Context, c *protocolconfig.Configuration, set *Settings, key *ExternalKey, a *Account, o *Order) (made []*Authorization, challenges []*Challenge, err error) {
+func (e *Engine) authorizations(
+	ctx context.Context, c *protocolconfig.Configuration, set *Settings, key *ExternalKey, a *Account, o *Order,
+) (made []*Authorization, challenges []*Challenge, err error) {
 	open := false
 	for _, id := range o.Identifiers {
 		value, wildcard := strings.CutPrefix(id.Value, "*.")
@@ -333,7 +343,10 @@ func (e *Engine) authorizations(ctx context.Context, c *protocolconfig.Configura
 		if id.Type == DNS || id.Type == IP {
 			var found []*Authorization
 			// It stays proved until the order stands: who deactivates it then sees the order.
-			if err := e.Store.ForShare(e.Store.DB(ctx)).Where("account_id = ? AND status = ? AND identifier = ? AND identifier_type = ? AND wildcard = ? AND expires_at > ?", a.ID, Valid, value, id.Type, wildcard, o.CreatedAt.Add(time.Hour)).
+			if err := e.Store.ForShare(e.Store.DB(ctx)).Where(
+				"account_id = ? AND status = ? AND identifier = ? AND identifier_type = ? AND wildcard = ? AND expires_at > ?", a.ID,
+				Valid, value, id.Type, wildcard, o.CreatedAt.Add(time.Hour),
+			).
 				Order("id DESC").Limit(1).Find(&found).Error; err != nil {
 				return nil, nil, err
 			}
@@ -342,7 +355,9 @@ func (e *Engine) authorizations(ctx context.Context, c *protocolconfig.Configura
 				continue
 			}
 		}
-		z := &Authorization{ID: newID(), ConfigurationID: c.ID, AccountID: a.ID, IdentifierType: id.Type, Identifier: value, Wildcard: wildcard, Status: Pending,
+		z := &Authorization{
+			ID: newID(), ConfigurationID: c.ID, AccountID: a.ID, IdentifierType: id.Type, Identifier: value, Wildcard: wildcard,
+			Status:    Pending,
 			ExpiresAt: o.ExpiresAt, CreatedAt: o.CreatedAt}
 		if preauthorized {
 			z.Status, z.ExpiresAt = Valid, o.CreatedAt.Add(set.AuthorizationLife())
@@ -356,7 +371,9 @@ func (e *Engine) authorizations(ctx context.Context, c *protocolconfig.Configura
 				}
 			}
 			if offered == 0 {
-				return nil, nil, NewProblem("rejectedIdentifier", "no challenge that is offered here proves %s %s", id.Type, truncate(id.Value)).of(id)
+				return nil, nil, NewProblem(
+					"rejectedIdentifier", "no challenge that is offered here proves %s %s", id.Type, truncate(id.Value),
+				).of(id)
 			}
 		}
 		made = append(made, z)
@@ -400,7 +417,9 @@ func (e *Engine) Order(ctx context.Context, a *Account, id string) (_ *Order, er
 		ID        string
 		ExpiresAt time.Time
 	}
-	if err := e.Store.DB(ctx).Table("acme_order_authorizations AS l").Joins("JOIN acme_authorizations AS z ON z.id = l.authorization_id").Where("l.order_id = ?", id).
+	if err := e.Store.DB(ctx).Table("acme_order_authorizations AS l").Joins(
+		"JOIN acme_authorizations AS z ON z.id = l.authorization_id",
+	).Where("l.order_id = ?", id).
 		Order("l.position").Select("z.id, z.expires_at").Find(&rows).Error; err != nil {
 		return nil, err
 	}
@@ -452,7 +471,9 @@ func (e *Engine) Authorization(ctx context.Context, a *Account, id string) (*Aut
 }
 
 // DeactivateAuthorization: RFC 8555 7.5.2. Orders that need it end.
-func (e *Engine) DeactivateAuthorization(ctx context.Context, c *protocolconfig.Configuration, a *Account, id string) (*Authorization, error) {
+func (e *Engine) DeactivateAuthorization(
+	ctx context.Context, c *protocolconfig.Configuration, a *Account, id string,
+) (*Authorization, error) {
 	z, err := e.Authorization(ctx, a, id)
 	if err != nil {
 		return nil, err
@@ -466,7 +487,10 @@ func (e *Engine) DeactivateAuthorization(ctx context.Context, c *protocolconfig.
 		if changed.Error == nil && changed.RowsAffected == 0 {
 			return malformed("the authorization was settled meanwhile")
 		}
-		e.record(ctx, c, "acme.authorization.deactivate", "acme-authorization", z.ID, z.Identifier, "deactivated the authorization for "+z.Identifier, audit.Details{"account": a.ID})
+		e.record(
+			ctx, c, "acme.authorization.deactivate", "acme-authorization", z.ID, z.Identifier,
+			"deactivated the authorization for "+z.Identifier, audit.Details{"account": a.ID},
+		)
 		return changed.Error
 	})
 	return z, err
@@ -517,7 +541,11 @@ func (e *Engine) settleOrders(ctx context.Context, list []*Authorization) error 
 	if len(proved) == 0 {
 		return nil
 	}
-	return open().Where("status = ? AND NOT EXISTS (SELECT 1 FROM acme_order_authorizations AS l JOIN acme_authorizations AS z ON z.id = l.authorization_id WHERE l.order_id = acme_orders.id AND z.status <> ?)", Pending, Valid).
+	return open().Where(
+		"status = ? AND NOT EXISTS (SELECT 1 FROM acme_order_authorizations AS l JOIN acme_authorizations AS z ON z.id = "+
+			"l.authorization_id WHERE l.order_id = acme_orders.id AND z.status <> ?)",
+		Pending, Valid,
+	).
 		Updates(&Order{Status: Ready}).Error
 }
 

@@ -29,7 +29,9 @@ func certificateID(id string) (keyID []byte, serial string, err error) {
 	keyID, err1 := strict.DecodeString(left)
 	number, err2 := strict.DecodeString(right)
 	if !ok || err1 != nil || err2 != nil || len(keyID) == 0 || len(number) == 0 || len(number) > 21 {
-		return nil, "", malformed("a certificate is named by the base64url of its authority key identifier, a dot, and that of its serial number (RFC 9773 4.1)")
+		return nil, "", malformed(
+			"a certificate is named by the base64url of its authority key identifier, a dot, and that of its serial number (RFC 9773 4.1)",
+		)
 	}
 	return keyID, hex.EncodeToString(bytes.TrimLeft(number, "\x00")), nil
 }
@@ -121,7 +123,9 @@ func (e *Engine) replaces(ctx context.Context, c *protocolconfig.Configuration, 
 // the order says it replaces, and what the account holds for the same names.
 func (e *Engine) replaced(ctx context.Context, c *protocolconfig.Configuration, o *Order, made *certificate.Certificate) error {
 	db := e.Store.DB(ctx)
-	same := db.Session(&gormSession).Model(&Order{}).Select("certificate_id").Where("configuration_id = ? AND names = ? AND status = ? AND account_id = ? AND id <> ?", c.ID, o.Names, Valid, o.AccountID, o.ID)
+	same := db.Session(&gormSession).Model(&Order{}).Select("certificate_id").Where(
+		"configuration_id = ? AND names = ? AND status = ? AND account_id = ? AND id <> ?", c.ID, o.Names, Valid, o.AccountID, o.ID,
+	)
 	query := db.Model(&Window{}).Where("replaced_at IS NULL")
 	if o.Replaces != nil {
 		query = query.Where("certificate_id = ? OR certificate_id IN (?)", *o.Replaces, same)

@@ -25,7 +25,9 @@ const safety = 40 * time.Second
 
 // Respond begins a validation (RFC 8555 7.5.1): it goes on after the answer, and survives this process. statement is the
 // attestation object of device-attest-01, which is verified at once.
-func (e *Engine) Respond(ctx context.Context, c *protocolconfig.Configuration, a *Account, id, typ string, statement []byte) (*Authorization, *Challenge, error) {
+func (e *Engine) Respond(
+	ctx context.Context, c *protocolconfig.Configuration, a *Account, id, typ string, statement []byte,
+) (*Authorization, *Challenge, error) {
 	z, err := e.Authorization(ctx, a, id)
 	if err != nil {
 		return nil, nil, err
@@ -55,7 +57,9 @@ func (e *Engine) Respond(ctx context.Context, c *protocolconfig.Configuration, a
 }
 
 // settled is what a request answers: where another one was quicker, what that one found.
-func (e *Engine) settled(ctx context.Context, a *Account, z *Authorization, challenge *Challenge, err error) (*Authorization, *Challenge, error) {
+func (e *Engine) settled(
+	ctx context.Context, a *Account, z *Authorization, challenge *Challenge, err error,
+) (*Authorization, *Challenge, error) {
 	if !errors.Is(err, errOvertaken) {
 		return z, challenge, err
 	}
@@ -186,12 +190,16 @@ func (e *Engine) Validate(ctx context.Context, claim *job.Claim) error {
 }
 
 func (e *Engine) validation(c *protocolconfig.Configuration, a *Account, z *Authorization, challenge *Challenge) Validation {
-	return Validation{Type: challenge.Type, Identifier: Identifier{z.IdentifierType, z.Identifier}, Wildcard: z.Wildcard, Token: challenge.Token,
+	return Validation{
+		Type: challenge.Type, Identifier: Identifier{z.IdentifierType, z.Identifier}, Wildcard: z.Wildcard, Token: challenge.Token,
 		KeyAuthorization: challenge.Token + "." + a.Thumbprint, AccountURL: e.url(c, "account/"+a.ID)}
 }
 
 // conclude records an attempt: it settles the challenge, or another one is made later. claim is that of the job, nil beside it.
-func (e *Engine) conclude(ctx context.Context, c *protocolconfig.Configuration, a *Account, z *Authorization, challenge *Challenge, tried string, problem *Problem, claim *job.Claim) error {
+func (e *Engine) conclude(
+	ctx context.Context, c *protocolconfig.Configuration, a *Account, z *Authorization, challenge *Challenge, tried string,
+	problem *Problem, claim *job.Claim,
+) error {
 	if problem != nil && int(challenge.Attempts) < len(e.Attempts) && repeatable(problem) {
 		again := e.Now().Add(e.Attempts[challenge.Attempts])
 		if claim != nil {
@@ -237,7 +245,10 @@ type settlement struct {
 
 // finish records how a challenge ended, and what follows for the authorization and its orders; errOvertaken when another one was
 // quicker.
-func (e *Engine) finish(ctx context.Context, c *protocolconfig.Configuration, a *Account, z *Authorization, challenge *Challenge, problem *Problem, tried string, claim *job.Claim) error {
+func (e *Engine) finish(
+	ctx context.Context, c *protocolconfig.Configuration, a *Account, z *Authorization, challenge *Challenge, problem *Problem,
+	tried string, claim *job.Claim,
+) error {
 	set, err := SettingsOf(c)
 	if err != nil {
 		return err
@@ -284,8 +295,12 @@ func (e *Engine) settleTogether(ctx context.Context, list []*settlement, refusal
 		z, challenge := *s.z, *s.challenge
 		challenge.Status, challenge.Error, challenge.ValidatedAt = Valid, nil, &now
 		z.Status, z.ExpiresAt = Valid, now.Add(s.life)
-		event := audit.Event{PartitionID: s.c.PartitionID, Action: "acme.authorization.prove", ObjectKind: "acme-authorization", ObjectID: z.ID, ObjectName: z.Identifier,
-			Summary: "proved " + z.Identifier + " by " + challenge.Type, Details: audit.Details{"configuration": s.c.Identifier, "account": s.a.ID, "challenge": challenge.Type, "tried": s.tried}}
+		event := audit.Event{
+			PartitionID: s.c.PartitionID, Action: "acme.authorization.prove", ObjectKind: "acme-authorization", ObjectID: z.ID,
+			ObjectName: z.Identifier,
+			Summary:    "proved " + z.Identifier + " by " + challenge.Type, Details: audit.Details{
+				"configuration": s.c.Identifier, "account": s.a.ID, "challenge": challenge.Type, "tried": s.tried,
+			}}
 		if s.problem != nil {
 			challenge.Status, challenge.Error, challenge.ValidatedAt = Invalid, s.problem, nil
 			z.Status, z.ExpiresAt = Invalid, s.z.ExpiresAt
@@ -331,7 +346,9 @@ func (e *Engine) settleTogether(ctx context.Context, list []*settlement, refusal
 var errOvertaken = errors.New("the authorization was settled meanwhile")
 
 // attest: draft-ietf-acme-device-attest section 5.
-func (e *Engine) attest(ctx context.Context, c *protocolconfig.Configuration, a *Account, z *Authorization, challenge *Challenge, statement []byte) (*Authorization, *Challenge, error) {
+func (e *Engine) attest(
+	ctx context.Context, c *protocolconfig.Configuration, a *Account, z *Authorization, challenge *Challenge, statement []byte,
+) (*Authorization, *Challenge, error) {
 	set, err := SettingsOf(c)
 	if err != nil {
 		return nil, nil, err

@@ -43,7 +43,8 @@ func Operations() []Operation {
 	return []Operation{CACreate, CADelete, CAMoveKey, CARenew, Issue, BulkRevoke, RoleChange}
 }
 
-var permissions = map[Operation]rbac.Permission{CACreate: rbac.CACreate, CADelete: rbac.CADelete, CAMoveKey: rbac.CACreate, CARenew: rbac.CACreate,
+var permissions = map[Operation]rbac.Permission{
+	CACreate: rbac.CACreate, CADelete: rbac.CADelete, CAMoveKey: rbac.CACreate, CARenew: rbac.CACreate,
 	Issue: rbac.CertificateIssue, BulkRevoke: rbac.CertificateChangeStatus, RoleChange: rbac.RoleManage}
 
 // State of a request.
@@ -224,7 +225,11 @@ func (s *Service) Ask(ctx context.Context, a Ask) error {
 	case rule == nil && !a.TwoPeople:
 		return nil
 	case a.TwoPeople && actor.Kind != rbac.UserActor:
-		return fault.New(fault.PolicyRefused, "This deployment requires two people to create a root, and %s is not a person.", actor.Name).Do("Sign in to the console and request it there.")
+		return fault.New(
+			fault.PolicyRefused, "This deployment requires two people to create a root, and %s is not a person.", actor.Name,
+		).Do(
+			"Sign in to the console and request it there.",
+		)
 	case rule == nil:
 		rule = &Rule{Needed: 1, Hours: defaultHours}
 	}
@@ -234,12 +239,19 @@ func (s *Service) Ask(ctx context.Context, a Ask) error {
 // ask creates the request that Submit stores.
 func (s *Service) ask(ctx context.Context, a Ask, payload string, rule *Rule, permissions []rbac.Permission) error {
 	if a.Payload == nil {
-		return fault.New(fault.PolicyRefused, "This operation needs approval, but its request cannot be stored.").Do("Request one certificate at a time, with a certificate signing request (CSR).")
+		return fault.New(fault.PolicyRefused, "This operation needs approval, but its request cannot be stored.").Do(
+			"Request one certificate at a time, with a certificate signing request (CSR).",
+		)
 	}
 	actor, now := rbac.ActorFrom(ctx), s.Now()
-	r := &Request{ID: uuid.Must(uuid.NewV7()).String(), PartitionID: a.PartitionID, Operation: a.Operation, Verb: a.Verb, Payload: payload, Summary: a.Summary, Facts: a.Facts,
-		ObjectKind: a.ObjectKind, ObjectID: a.ObjectID, Permissions: permissions, Needed: rule.Needed, State: Pending, RequestedBy: actor.Name, RequestedByID: actor.ID, ActorKind: actor.Kind,
-		OwnerID: actor.ID, IPAddress: actor.IPAddress, RequestID: actor.RequestID, RequestedAt: now, ExpiresAt: now.Add(time.Duration(rule.Hours) * time.Hour)}
+	r := &Request{
+		ID: uuid.Must(uuid.NewV7()).String(), PartitionID: a.PartitionID, Operation: a.Operation, Verb: a.Verb, Payload: payload,
+		Summary: a.Summary, Facts: a.Facts,
+		ObjectKind: a.ObjectKind, ObjectID: a.ObjectID, Permissions: permissions, Needed: rule.Needed, State: Pending,
+		RequestedBy: actor.Name, RequestedByID: actor.ID, ActorKind: actor.Kind,
+		OwnerID: actor.ID, IPAddress: actor.IPAddress, RequestID: actor.RequestID, RequestedAt: now, ExpiresAt: now.Add(
+			time.Duration(rule.Hours) * time.Hour,
+		)}
 	if actor.Kind == rbac.TokenActor || actor.Kind == rbac.CredentialActor || actor.Kind == rbac.ProtocolActor {
 		r.OwnerID = actor.OwnerID
 	}
@@ -261,7 +273,8 @@ func (s *Service) ask(ctx context.Context, a Ask, payload string, rule *Rule, pe
 var ErrNobody = errors.New("too few people could approve it")
 
 func (r *Request) digest() string {
-	text, _ := json.Marshal([]string{r.PartitionID, r.Verb, r.Payload, string(r.ActorKind), r.RequestedByID}) // marshalling strings never fails
+	// marshalling strings never fails
+	text, _ := json.Marshal([]string{r.PartitionID, r.Verb, r.Payload, string(r.ActorKind), r.RequestedByID})
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:])
 }
@@ -287,7 +300,11 @@ func (s *Service) Submit(ctx context.Context, err *error) {
 		*err = failure
 		return
 	}
-	f := fault.New(fault.ApprovalNeeded, "%s must approve this first. The request was sent to those who can approve it.", others(r.Needed)).Do("It is carried out after approval. Follow it under Approvals.")
+	f := fault.New(
+		fault.ApprovalNeeded, "%s must approve this first. The request was sent to those who can approve it.", others(r.Needed),
+	).Do(
+		"It is carried out after approval. Follow it under Approvals.",
+	)
 	f.ApprovalID = r.ID
 	*err = f
 }
@@ -317,13 +334,16 @@ func (s *Service) keep(ctx context.Context, r *Request) (*Request, error) {
 			return nil, err
 		}
 	}
-	waiting, err := s.Store.CountUpTo(ctx, s.Store.DB(ctx).Model(&Request{}).Where("partition_id = ? AND state = ?", r.PartitionID, Pending),
+	waiting, err := s.Store.CountUpTo(
+		ctx, s.Store.DB(ctx).Model(&Request{}).Where("partition_id = ? AND state = ?", r.PartitionID, Pending),
 		most)
 	if err != nil {
 		return nil, err
 	}
 	if waiting >= most {
-		return nil, fault.New(fault.Conflict, "%d requests are already waiting for approval.", waiting).Do("Have some of them decided, or withdraw them.")
+		return nil, fault.New(fault.Conflict, "%d requests are already waiting for approval.", waiting).Do(
+			"Have some of them decided, or withdraw them.",
+		)
 	}
 	if r.ActorKind == rbac.ProtocolActor || r.ActorKind == rbac.CredentialActor {
 		own, err := s.Store.CountUpTo(ctx, s.Store.DB(ctx).Model(&Request{}).Where("partition_id = ? AND state = ? AND requested_by_id = ?",
@@ -360,7 +380,10 @@ func (s *Service) record(ctx context.Context, r *Request, action, summary string
 	for k, v := range more {
 		details[k] = v
 	}
-	e := audit.Event{PartitionID: r.PartitionID, Action: action, ObjectKind: "approval", ObjectID: r.ID, ObjectName: r.Summary, Summary: summary, Details: details}
+	e := audit.Event{
+		PartitionID: r.PartitionID, Action: action, ObjectKind: "approval", ObjectID: r.ID, ObjectName: r.Summary, Summary: summary,
+		Details: details,
+	}
 	if action == "approval.fail" {
 		e.Result = audit.Failed
 	}
@@ -386,7 +409,9 @@ func (s *Service) Settle(ctx context.Context, objectID string) error {
 
 // SettleFor is Settle for a transaction that serves several actors.
 func (s *Service) SettleFor(ctx context.Context, r *Request, objectID string) error {
-	settled := s.Store.DB(ctx).Model(&Request{}).Where("id = ? AND state = ?", r.ID, Approved).Updates(map[string]any{"state": Done, "object_id": objectID})
+	settled := s.Store.DB(ctx).Model(&Request{}).Where("id = ? AND state = ?", r.ID, Approved).Updates(
+		map[string]any{"state": Done, "object_id": objectID},
+	)
 	if settled.Error != nil {
 		return settled.Error
 	}
@@ -403,14 +428,19 @@ func (s *Service) SettleFor(ctx context.Context, r *Request, objectID string) er
 	}
 	done := *r
 	done.ObjectID = objectID
-	s.record(ctx, &done, "approval.done", "carried out the approved request: "+r.Summary, audit.Details{"approvedBy": by, "objectKind": r.ObjectKind, "objectId": objectID})
+	s.record(
+		ctx, &done, "approval.done", "carried out the approved request: "+r.Summary,
+		audit.Details{"approvedBy": by, "objectKind": r.ObjectKind, "objectId": objectID},
+	)
 	return s.answer(ctx, &done, "It was approved by "+join(by)+" and carried out.")
 }
 
 // Open locks a request, and fails unless it is still to be carried out.
 func (s *Service) Open(ctx context.Context, r *Request) error {
 	var open []string
-	if err := s.Store.ForUpdate(s.Store.DB(ctx)).Model(&Request{}).Where("id = ? AND state = ?", r.ID, Approved).Pluck("id", &open).Error; err != nil {
+	if err := s.Store.ForUpdate(s.Store.DB(ctx)).Model(&Request{}).Where(
+		"id = ? AND state = ?", r.ID, Approved,
+	).Pluck("id", &open).Error; err != nil {
 		return err
 	}
 	if len(open) == 0 {

@@ -74,7 +74,9 @@ func (s *Service) Waiting(ctx context.Context, partitionID string) (int, error) 
 		return 0, nil
 	}
 	var list []*Request
-	if err := s.Store.DB(ctx).Omit("payload", "facts").Where("partition_id = ? AND state = ? AND expires_at > ?", partitionID, Pending, s.Now()).
+	if err := s.Store.DB(ctx).Omit("payload", "facts").Where(
+		"partition_id = ? AND state = ? AND expires_at > ?", partitionID, Pending, s.Now(),
+	).
 		Where("id NOT IN (SELECT approval_id FROM approval_votes WHERE user_id = ?)", actor.ID).Find(&list).Error; err != nil {
 		return 0, err
 	}
@@ -134,7 +136,9 @@ func (s *Service) MayWithdraw(ctx context.Context, r *Request) bool {
 }
 
 // change locks a request, lets fn alter it, and saves it.
-func (s *Service) change(ctx context.Context, id, action string, allow func(*Request) error, fn func(context.Context, *Request) error) (r *Request, err error) {
+func (s *Service) change(
+	ctx context.Context, id, action string, allow func(*Request) error, fn func(context.Context, *Request) error,
+) (r *Request, err error) {
 	event := audit.Event{Action: action, ObjectKind: "approval", ObjectID: id}
 	defer s.Audit.Refusal(ctx, &err, &event)
 	found, err := s.find(ctx, id)
@@ -201,7 +205,9 @@ func (s *Service) Approve(ctx context.Context, id, comment string) (*Request, er
 
 // Reject rejects a request. One rejection is enough.
 func (s *Service) Reject(ctx context.Context, id, comment string) (*Request, error) {
-	return s.change(ctx, id, "approval.reject", func(r *Request) error { return s.refuse(ctx, r) }, func(ctx context.Context, r *Request) error {
+	return s.change(ctx, id, "approval.reject", func(r *Request) error {
+		return s.refuse(ctx, r)
+	}, func(ctx context.Context, r *Request) error {
 		if err := text.Label("comment", comment, 1, 500); err != nil {
 			return err
 		}
@@ -241,7 +247,9 @@ func (s *Service) vote(ctx context.Context, r *Request, approves bool, comment s
 	if before > 0 {
 		return fault.New(fault.Conflict, "You have already approved this request.").Do("Other people must approve it too.")
 	}
-	return s.Store.DB(ctx).Create(&Vote{ApprovalID: r.ID, UserID: actor.ID, Name: actor.Name, Approves: approves, Comment: comment, VotedAt: s.Now()}).Error
+	return s.Store.DB(ctx).Create(
+		&Vote{ApprovalID: r.ID, UserID: actor.ID, Name: actor.Name, Approves: approves, Comment: comment, VotedAt: s.Now()},
+	).Error
 }
 
 // decide sets the final state of a locked request.

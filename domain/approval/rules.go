@@ -76,7 +76,9 @@ func (s *Service) SetRules(ctx context.Context, c Change) (rules []*Rule, err er
 	if err := s.Guard.Require(ctx, rbac.ApprovalManage, c.PartitionID); err != nil {
 		return nil, err
 	}
-	defer s.Audit.Refusal(ctx, &err, &audit.Event{PartitionID: c.PartitionID, Action: "approval.rules", ObjectKind: "partition", ObjectID: c.PartitionID})
+	defer s.Audit.Refusal(
+		ctx, &err, &audit.Event{PartitionID: c.PartitionID, Action: "approval.rules", ObjectKind: "partition", ObjectID: c.PartitionID},
+	)
 	defer s.Submit(ctx, &err)
 	if err := s.check(ctx, c); err != nil {
 		return nil, err
@@ -117,8 +119,12 @@ func (s *Service) SetRules(ctx context.Context, c Change) (rules []*Rule, err er
 		if err := s.Changed(ctx, c.PartitionID); err != nil {
 			return err
 		}
-		s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "approval.rules", ObjectKind: "partition", ObjectID: c.PartitionID, Summary: "changed the approval rules",
-			Details: audit.Details{"before": describe(before), "after": describe(c.Rules)}})
+		s.Audit.Record(
+			ctx,
+			audit.Event{
+				PartitionID: c.PartitionID, Action: "approval.rules", ObjectKind: "partition", ObjectID: c.PartitionID,
+				Summary: "changed the approval rules",
+				Details: audit.Details{"before": describe(before), "after": describe(c.Rules)}})
 		return s.Settle(ctx, c.PartitionID)
 	})
 	return c.Rules, err
@@ -141,7 +147,9 @@ func (s *Service) check(ctx context.Context, c Change) error {
 		case r.Operation != Issue && len(r.ProfileIDs) > 0:
 			return fault.New(fault.Invalid, "Only rules for issuing can name profiles.").At(field + "profileIds")
 		case len(r.ProfileIDs) > maxProfiles:
-			return fault.New(fault.Invalid, "A rule can name at most %d profiles.", maxProfiles).At(field + "profileIds").Do("Leave the list empty to cover all profiles.")
+			return fault.New(fault.Invalid, "A rule can name at most %d profiles.", maxProfiles).At(field + "profileIds").Do(
+				"Leave the list empty to cover all profiles.",
+			)
 		}
 		seen[r.Operation] = true
 		if err := s.Profiles(ctx, c.PartitionID, r.ProfileIDs); err != nil {
@@ -153,7 +161,10 @@ func (s *Service) check(ctx context.Context, c Change) error {
 		}
 		// The requester is one of the holders.
 		if len(holders) <= r.Needed {
-			return fault.New(fault.PolicyRefused, "Only %d people of this partition have this permission, so nobody could get the approval of %s.", len(holders), others(r.Needed)).At(field + "needed").
+			return fault.New(
+				fault.PolicyRefused, "Only %d people of this partition have this permission, so nobody could get the approval of %s.",
+				len(holders), others(r.Needed),
+			).At(field + "needed").
 				Do("Give the role to more people first.")
 		}
 	}
@@ -166,7 +177,9 @@ func lowers(before, after []*Rule) []*Rule {
 	for _, b := range before {
 		kept := slices.ContainsFunc(after, func(a *Rule) bool {
 			return a.Operation == b.Operation && a.Needed >= b.Needed &&
-				(len(a.ProfileIDs) == 0 || len(b.ProfileIDs) > 0 && !slices.ContainsFunc(b.ProfileIDs, func(id string) bool { return !slices.Contains(a.ProfileIDs, id) }))
+				(len(a.ProfileIDs) == 0 || len(b.ProfileIDs) > 0 && !slices.ContainsFunc(
+					b.ProfileIDs, func(id string) bool { return !slices.Contains(a.ProfileIDs, id) },
+				))
 		})
 		if !kept {
 			lowered = append(lowered, b)
@@ -198,17 +211,27 @@ func (s *Service) askLess(ctx context.Context, c Change, lowered []*Rule) error 
 			needed = append(needed, p)
 		}
 	}
-	return s.ask(ctx, Ask{PartitionID: c.PartitionID, Operation: Rules, Verb: SetVerb, Payload: c, ObjectKind: "partition", ObjectID: c.PartitionID, Summary: "require fewer approvals",
-		Facts: []Fact{{"Now", strings.Join(describe(c.Before), "; ")}, {"Then", orNone(describe(c.Rules))}}}, string(payload), strictest, needed)
+	return s.ask(
+		ctx,
+		Ask{
+			PartitionID: c.PartitionID, Operation: Rules, Verb: SetVerb, Payload: c, ObjectKind: "partition", ObjectID: c.PartitionID,
+			Summary: "require fewer approvals",
+			Facts: []Fact{
+				{"Now", strings.Join(describe(c.Before), "; ")}, {"Then", orNone(describe(c.Rules))},
+			}}, string(payload), strictest, needed)
 }
 
 func same(a, b []*Rule) bool {
 	return slices.EqualFunc(a, b, func(x, y *Rule) bool {
-		return x.Operation == y.Operation && x.Needed == y.Needed && x.Hours == y.Hours && (len(x.ProfileIDs) == 0 && len(y.ProfileIDs) == 0 || reflect.DeepEqual(x.ProfileIDs, y.ProfileIDs))
+		return x.Operation == y.Operation && x.Needed == y.Needed && x.Hours == y.Hours && (len(x.ProfileIDs) == 0 &&
+			len(y.ProfileIDs) == 0 || reflect.DeepEqual(x.ProfileIDs, y.ProfileIDs))
 	})
 }
 
-var names = map[Operation]string{CACreate: "creating a CA", CADelete: "deleting a CA", CAMoveKey: "moving the key of a CA", CARenew: "renewing a CA", Issue: "issuing", BulkRevoke: "bulk revocation", RoleChange: "changing roles"}
+var names = map[Operation]string{
+	CACreate: "creating a CA", CADelete: "deleting a CA", CAMoveKey: "moving the key of a CA", CARenew: "renewing a CA", Issue: "issuing",
+	BulkRevoke: "bulk revocation", RoleChange: "changing roles",
+}
 
 // describe returns rules in words.
 func describe(rules []*Rule) []string {

@@ -40,7 +40,9 @@ func (s *Service) Run(ctx context.Context, claim *job.Claim) error {
 		return err
 	}
 	return s.Store.Tx(ctx, func(ctx context.Context) error {
-		failed := s.Store.DB(ctx).Model(&Request{}).Where("id = ? AND state = ?", r.ID, Approved).Updates(map[string]any{"state": Failed, "reason": f.Message})
+		failed := s.Store.DB(ctx).Model(&Request{}).Where("id = ? AND state = ?", r.ID, Approved).Updates(
+			map[string]any{"state": Failed, "reason": f.Message},
+		)
 		if failed.Error != nil || failed.RowsAffected == 0 {
 			return failed.Error
 		}
@@ -92,8 +94,12 @@ func (s *Service) Expire(ctx context.Context, claim *job.Claim) error {
 func (s *Service) expire(ctx context.Context, r *Request) error {
 	now := s.Now()
 	r.State, r.DecidedAt, r.Reason = Expired, &now, "not decided in time"
-	s.Audit.RecordAs(ctx, rbac.SystemActor(), audit.Event{PartitionID: r.PartitionID, Action: "approval.expire", ObjectKind: "approval", ObjectID: r.ID, ObjectName: r.Summary,
-		Summary: "expired the request to " + r.Summary + " expired", Details: audit.Details{"operation": r.Operation, "requestedBy": r.RequestedBy}})
+	s.Audit.RecordAs(
+		ctx, rbac.SystemActor(),
+		audit.Event{PartitionID: r.PartitionID, Action: "approval.expire", ObjectKind: "approval", ObjectID: r.ID, ObjectName: r.Summary,
+			Summary: "expired the request to " + r.Summary + " expired", Details: audit.Details{
+				"operation": r.Operation, "requestedBy": r.RequestedBy,
+			}})
 	if err := s.answer(ctx, r, "It expired because not enough people decided in time. You can request it again."); err != nil {
 		return err
 	}
@@ -109,7 +115,9 @@ const quiet = 5 * time.Minute
 
 func (s *Service) tellLater(ctx context.Context, partitionID string) error {
 	var last []time.Time
-	if err := s.Store.DB(ctx).Model(&Request{}).Where("partition_id = ? AND told_at IS NOT NULL", partitionID).Order("told_at DESC").Limit(1).Pluck("told_at", &last).Error; err != nil {
+	if err := s.Store.DB(ctx).Model(&Request{}).Where(
+		"partition_id = ? AND told_at IS NOT NULL", partitionID,
+	).Order("told_at DESC").Limit(1).Pluck("told_at", &last).Error; err != nil {
 		return err
 	}
 	at := s.Now()
@@ -127,7 +135,9 @@ func (s *Service) Tell(ctx context.Context, claim *job.Claim) error {
 	return s.Store.Tx(ctx, func(ctx context.Context) error {
 		now := s.Now()
 		var fresh []*Request
-		if err := s.Store.ForUpdate(s.Store.DB(ctx)).Order("id").Find(&fresh, "partition_id = ? AND state = ? AND told_at IS NULL AND expires_at > ?", claim.Key, Pending, now).Error; err != nil {
+		if err := s.Store.ForUpdate(s.Store.DB(ctx)).Order("id").Find(
+			&fresh, "partition_id = ? AND state = ? AND told_at IS NULL AND expires_at > ?", claim.Key, Pending, now,
+		).Error; err != nil {
 			return err
 		}
 		letters := map[string][]*Request{}
@@ -170,7 +180,10 @@ func (s *Service) letter(partitionID string, list []*Request) (subject, body str
 			fmt.Fprintf(&b, "\r\n... and %d more.\r\n", len(list)-n)
 			break
 		}
-		fmt.Fprintf(&b, "\r\n%s asks to %s.\r\nUntil %s UTC: %s\r\n", plain(r.RequestedBy), plain(r.Summary), r.ExpiresAt.UTC().Format("2006-01-02 15:04"), s.link(r))
+		fmt.Fprintf(
+			&b, "\r\n%s asks to %s.\r\nUntil %s UTC: %s\r\n", plain(r.RequestedBy), plain(r.Summary),
+			r.ExpiresAt.UTC().Format("2006-01-02 15:04"), s.link(r),
+		)
 	}
 	b.WriteString("\r\nReview each request before you approve it.\r\n")
 	return subject, b.String()
@@ -186,7 +199,10 @@ func (s *Service) answer(ctx context.Context, r *Request, what string) error {
 	if err != nil || to == "" {
 		return err
 	}
-	return s.Mail.Send(ctx, r.PartitionID, to, "pkiaas: your request to "+plain(r.Summary), "You asked to "+plain(r.Summary)+".\r\n\r\n"+plain(what)+"\r\n\r\n"+s.link(r)+"\r\n")
+	return s.Mail.Send(
+		ctx, r.PartitionID, to, "pkiaas: your request to "+plain(r.Summary),
+		"You asked to "+plain(r.Summary)+".\r\n\r\n"+plain(what)+"\r\n\r\n"+s.link(r)+"\r\n",
+	)
 }
 
 // plain puts text entered by others on one line of a mail.

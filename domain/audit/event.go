@@ -147,7 +147,9 @@ func clean(text *string) {
 
 // prepare sets the fields that are hashed and stored.
 func (e *Event) prepare() (err error) {
-	for _, column := range []*string{&e.PartitionID, &e.Action, (*string)(&e.Result), &e.ActorKind, &e.ActorID, &e.ActorName, &e.IPAddress, &e.RequestID, &e.ObjectKind, &e.ObjectID, &e.ObjectName,
+	for _, column := range []*string{
+		&e.PartitionID, &e.Action, (*string)(&e.Result), &e.ActorKind, &e.ActorID, &e.ActorName, &e.IPAddress, &e.RequestID, &e.ObjectKind,
+		&e.ObjectID, &e.ObjectName,
 		&e.Summary, &e.CAID} {
 		clean(column)
 	}
@@ -221,6 +223,7 @@ func (e *Event) canonical(previous []byte) []byte {
 // written by encoding/json. The stored text of the details was hashed, so it verifies regardless of how it decodes.
 func (e *Event) legacy() []byte {
 	array, _ := json.Marshal([]any{e.PartitionID, e.Sequence, e.Time.UTC().Format(TimeFormat), e.Action, e.Result, e.ActorKind, e.ActorID,
-		e.ActorName, e.IPAddress, e.RequestID, e.ObjectKind, e.ObjectID, e.ObjectName, e.Summary, e.DetailsText}) // marshalling strings and a number never fails
+		// marshalling strings and a number never fails
+		e.ActorName, e.IPAddress, e.RequestID, e.ObjectKind, e.ObjectID, e.ObjectName, e.Summary, e.DetailsText})
 	return array
 }

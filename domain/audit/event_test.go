@@ -13,7 +13,9 @@ import (
 	"github.com/gowebpki/jcs"
 )
 
-var oddTexts = []string{"", "plain text, 7 ~ of {it}", `quote " and \ backslash`, "<a href='x'>&</a>", "tab\tline\nnull\x00del\x7f", "Zürich 東京 \u2028\u2029 \U0001f511", "broken \xff utf-8 \xc3",
+var oddTexts = []string{
+	"", "plain text, 7 ~ of {it}", `quote " and \ backslash`, "<a href='x'>&</a>", "tab\tline\nnull\x00del\x7f",
+	"Zürich 東京 \u2028\u2029 \U0001f511", "broken \xff utf-8 \xc3",
 	"=formula", "'quoted'", "\b\f\x1f"}
 
 type nested struct {
@@ -29,12 +31,19 @@ func TestWhatIsHashed(t *testing.T) {
 	}
 	for _, d := range []Details{
 		nil, {}, all, {"z": "1", "a": []string{"x", "ü", "<"}, "ü<": map[string]any{"n": nil, "m": Details{"y": 2, "x": "1"}}, `"`: nil},
-		{"none": []string(nil), "empty": []string{}, "true": true, "number": int64(-7), "float": 7.5, "list": []any{"x", 1, nil}, "at": time.Unix(1, 5)},
-		{"before": nested{Z: "<", A: nested{A: []any{1e21, 1e-7, 0.1}}}, "after": &nested{}}, {"plain": "x", "texts": []string{"a", `"`, `\`}, "n": int64(1<<53 - 1)},
+		{
+			"none": []string(nil), "empty": []string{}, "true": true, "number": int64(-7), "float": 7.5, "list": []any{"x", 1, nil},
+			"at": time.Unix(1, 5),
+		},
+		{
+			"before": nested{Z: "<", A: nested{A: []any{1e21, 1e-7, 0.1}}}, "after": &nested{},
+		}, {"plain": "x", "texts": []string{"a", `"`, `\`}, "n": int64(1<<53 - 1)},
 		{"\U0001f511": 1, "\uFB33": 2, "long": []any{int64(math.MaxInt64), uint64(math.MaxUint64), -1 << 60, "99999999999999999999"}},
 	} {
 		for _, text := range oddTexts {
-			e := Event{PartitionID: text, Sequence: 1 << 50, Time: time.Unix(1, 5999), Action: text, Result: Refused, ActorKind: text, ActorID: text, ActorName: text, IPAddress: text, RequestID: text,
+			e := Event{
+				PartitionID: text, Sequence: 1 << 50, Time: time.Unix(1, 5999), Action: text, Result: Refused, ActorKind: text,
+				ActorID: text, ActorName: text, IPAddress: text, RequestID: text,
 				ObjectKind: text, ObjectID: text, ObjectName: text, Summary: text, CAID: text, Details: d}
 			if err := e.prepare(); err != nil {
 				t.Fatal(err)
@@ -45,8 +54,11 @@ func TestWhatIsHashed(t *testing.T) {
 			}
 			// As a reader would write it who knows only the documentation.
 			clean := strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
-			members := map[string]any{"partitionId": clean, "sequence": 1 << 50, "time": "1970-01-01T00:00:01.000005Z", "action": clean, "result": "REFUSED", "actorKind": clean, "actorId": clean,
-				"actorName": clean, "ipAddress": clean, "requestId": clean, "objectKind": clean, "objectId": clean, "objectName": clean, "summary": clean, "caId": clean,
+			members := map[string]any{
+				"partitionId": clean, "sequence": 1 << 50, "time": "1970-01-01T00:00:01.000005Z", "action": clean, "result": "REFUSED",
+				"actorKind": clean, "actorId": clean,
+				"actorName": clean, "ipAddress": clean, "requestId": clean, "objectKind": clean, "objectId": clean, "objectName": clean,
+				"summary": clean, "caId": clean,
 				"details": json.RawMessage(e.DetailsText), "format": 2, "previousHash": "6265666f7265"}
 			written, err := json.Marshal(members)
 			if err != nil {
@@ -80,16 +92,24 @@ func TestWhatIsHashed(t *testing.T) {
 }
 
 func TestLongNumbersAreTexts(t *testing.T) {
-	text, err := Details{"n": int64(9007199254740993), "m": []any{map[string]any{"o": uint64(math.MaxUint64)}}, "fits": int64(9007199254740991)}.text()
+	text, err := Details{
+		"n": int64(9007199254740993), "m": []any{map[string]any{"o": uint64(math.MaxUint64)}}, "fits": int64(9007199254740991),
+	}.text()
 	if want := `{"fits":9007199254740991,"m":[{"o":"18446744073709551615"}],"n":"9007199254740993"}`; err != nil || text != want {
 		t.Errorf("%s, %v", text, err)
 	}
 }
 
 func BenchmarkLink(b *testing.B) {
-	e := Event{PartitionID: "0198c5b2-1111-7aaa-8bbb-0123456789ab", Sequence: 123456, Time: time.Now(), Action: "certificate.issue", Result: Success, ActorKind: "system", ActorName: "system", ObjectKind: "certificate",
-		ObjectID: "0198c5b2-1111-7aaa-8bbb-0123456789ab", ObjectName: "419a0123456789abcdef0123456789ab", Summary: "issued certificate 419a0123456789abcdef0123456789ab to CN=bench.example.com",
-		Details: Details{"ca": "bench-1", "profile": "privatessl-tls-server", "notAfter": "2027-01-01T00:00:00Z", "subjectAlternativeNames": []string{"bench.example.com"}}}
+	e := Event{
+		PartitionID: "0198c5b2-1111-7aaa-8bbb-0123456789ab", Sequence: 123456, Time: time.Now(), Action: "certificate.issue",
+		Result: Success, ActorKind: "system", ActorName: "system", ObjectKind: "certificate",
+		ObjectID: "0198c5b2-1111-7aaa-8bbb-0123456789ab", ObjectName: "419a0123456789abcdef0123456789ab",
+		Summary: "issued certificate 419a0123456789abcdef0123456789ab to CN=bench.example.com",
+		Details: Details{
+			"ca": "bench-1", "profile": "privatessl-tls-server", "notAfter": "2027-01-01T00:00:00Z",
+			"subjectAlternativeNames": []string{"bench.example.com"},
+		}}
 	b.ReportAllocs()
 	for b.Loop() {
 		if err := e.prepare(); err != nil {

@@ -226,7 +226,10 @@ func (h *Heads) check(ctx context.Context, partitionID string) (*Alarm, error) {
 	h.alarms[partitionID] = alarm
 	h.mu.Unlock()
 	if before == nil {
-		h.Logger.Error("the audit log does not contain its last kept head", "partition", partitionID, "sequence", known.Sequence, "hash", known.Hash, "reason", reason)
+		h.Logger.Error(
+			"the audit log does not contain its last kept head", "partition", partitionID, "sequence", known.Sequence, "hash", known.Hash,
+			"reason", reason,
+		)
 		if err := h.report(ctx, alarm); err != nil {
 			h.Logger.Error("cannot record the alarm", "error", err)
 		}
@@ -238,7 +241,9 @@ func (h *Heads) check(ctx context.Context, partitionID string) (*Alarm, error) {
 func (l *Log) contradiction(ctx context.Context, known Head) (string, error) {
 	// Read the event first: the end of the chain is never older than it.
 	var events []*Event
-	if err := l.Store.DB(ctx).Select("hash").Find(&events, "partition_id = ? AND sequence = ?", known.PartitionID, known.Sequence).Error; err != nil {
+	if err := l.Store.DB(ctx).Select("hash").Find(
+		&events, "partition_id = ? AND sequence = ?", known.PartitionID, known.Sequence,
+	).Error; err != nil {
 		return "", err
 	}
 	end, err := l.head(ctx, known.PartitionID)
@@ -262,12 +267,20 @@ const alarmAction = "audit.alarm"
 // report records the alarm in the chain concerned, once.
 func (h *Heads) report(ctx context.Context, a *Alarm) error {
 	var n int64
-	if err := h.Log.Store.DB(ctx).Model(&Event{}).Where("object_id = ? AND partition_id = ? AND action = ?", a.Head.Hash, a.Head.PartitionID, alarmAction).Count(&n).Error; err != nil || n > 0 {
+	if err := h.Log.Store.DB(ctx).Model(&Event{}).Where(
+		"object_id = ? AND partition_id = ? AND action = ?", a.Head.Hash, a.Head.PartitionID, alarmAction,
+	).Count(&n).Error; err != nil || n > 0 {
 		return err
 	}
 	return h.Log.Store.Tx(ctx, func(ctx context.Context) error {
-		h.Log.RecordAs(ctx, rbac.SystemActor(), Event{PartitionID: a.Head.PartitionID, Action: alarmAction, Result: Failed, ObjectKind: "audit-log", ObjectID: a.Head.Hash, ObjectName: "audit log",
-			Summary: "found that the audit log does not contain its last kept head: " + a.Reason + ".", Details: Details{"sequence": a.Head.Sequence, "hash": a.Head.Hash, "signedAt": a.Head.Time.UTC().Format(TimeFormat)}})
+		h.Log.RecordAs(
+			ctx, rbac.SystemActor(),
+			Event{
+				PartitionID: a.Head.PartitionID, Action: alarmAction, Result: Failed, ObjectKind: "audit-log", ObjectID: a.Head.Hash,
+				ObjectName: "audit log",
+				Summary:    "found that the audit log does not contain its last kept head: " + a.Reason + ".", Details: Details{
+					"sequence": a.Head.Sequence, "hash": a.Head.Hash, "signedAt": a.Head.Time.UTC().Format(TimeFormat),
+				}})
 		return nil
 	})
 }
@@ -296,7 +309,9 @@ func (h *Heads) send(ctx context.Context, ends []chain) error {
 }
 
 func (h *Heads) say(head Head) {
-	h.Logger.Info("audit head", "partition", head.PartitionID, "sequence", head.Sequence, "hash", head.Hash, "time", head.Time.UTC().Format(TimeFormat),
+	h.Logger.Info(
+		"audit head", "partition", head.PartitionID, "sequence", head.Sequence, "hash", head.Hash, "time",
+		head.Time.UTC().Format(TimeFormat),
 		"accepts", head.Accepts, "reason", head.Reason, "signer", head.Signer, "signature", head.Signature)
 }
 
@@ -334,7 +349,10 @@ func (h *Heads) keep(ctx context.Context, head Head) (failures []error) {
 			continue
 		}
 		if err := k.Keep(ctx, head); err != nil {
-			h.Logger.Error("cannot keep a head of the audit log", "where", k.String(), "partition", head.PartitionID, "sequence", head.Sequence, "error", err)
+			h.Logger.Error(
+				"cannot keep a head of the audit log", "where", k.String(), "partition", head.PartitionID, "sequence", head.Sequence,
+				"error", err,
+			)
 			failures = append(failures, fmt.Errorf("%s: %w", k, err))
 			continue
 		}
@@ -366,9 +384,13 @@ func (h *Heads) Accept(ctx context.Context, partitionID, reason string) error {
 	}
 	lost := alarm.Head
 	if err := h.Log.Store.Tx(ctx, func(ctx context.Context) error {
-		h.Log.Record(ctx, Event{PartitionID: partitionID, Action: "audit.accept", ObjectKind: "audit-log", ObjectID: lost.Hash, ObjectName: "audit log",
-			Summary: "accepted that the audit log does not contain its last kept head: " + alarm.Reason + ".",
-			Details: Details{"reason": reason, "sequence": lost.Sequence, "hash": lost.Hash, "signedAt": lost.Time.UTC().Format(TimeFormat)}})
+		h.Log.Record(
+			ctx,
+			Event{PartitionID: partitionID, Action: "audit.accept", ObjectKind: "audit-log", ObjectID: lost.Hash, ObjectName: "audit log",
+				Summary: "accepted that the audit log does not contain its last kept head: " + alarm.Reason + ".",
+				Details: Details{
+					"reason": reason, "sequence": lost.Sequence, "hash": lost.Hash, "signedAt": lost.Time.UTC().Format(TimeFormat),
+				}})
 		return nil
 	}); err != nil {
 		return err
@@ -377,7 +399,10 @@ func (h *Heads) Accept(ctx context.Context, partitionID, reason string) error {
 	if err != nil {
 		return err
 	}
-	head, err := h.sign(ctx, Head{PartitionID: partitionID, Sequence: end.Sequence, Hash: hex.EncodeToString(end.Hash), Accepts: lost.Hash, Reason: reason})
+	head, err := h.sign(
+		ctx,
+		Head{PartitionID: partitionID, Sequence: end.Sequence, Hash: hex.EncodeToString(end.Hash), Accepts: lost.Hash, Reason: reason},
+	)
 	if err != nil {
 		return err
 	}

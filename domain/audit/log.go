@@ -61,7 +61,8 @@ func (l *Log) Refusal(ctx context.Context, err *error, e *Event) {
 	actor := rbac.ActorFrom(ctx)
 	// What is not in the scope of a configuration does not exist for it. In its own partition that is worth an event: its code slipped.
 	slipped := actor != nil && actor.Scope.Configuration != "" && actor.Scope.Partition == e.PartitionID
-	if f.Kind == fault.NotFound && !slipped || f.Kind == fault.Unauthenticated || f.Kind == fault.ApprovalNeeded || f.Kind == fault.ProofRequired || e.PartitionID == "" {
+	if f.Kind == fault.NotFound && !slipped || f.Kind == fault.Unauthenticated || f.Kind == fault.ApprovalNeeded ||
+		f.Kind == fault.ProofRequired || e.PartitionID == "" {
 		return
 	}
 	e.Result = Refused
@@ -118,7 +119,9 @@ func (l *Log) appendTo(ctx context.Context, partitionID string, events []*Event)
 	var head chain
 	err := l.Store.ForUpdate(db).Take(&head, "partition_id = ?", partitionID).Error
 	if store.IsNotFound(err) {
-		if err := db.Clauses(clause.OnConflict{DoNothing: true}).Create(&chain{PartitionID: partitionID, Hash: []byte{}}).Error; err != nil {
+		if err := db.Clauses(clause.OnConflict{DoNothing: true}).Create(
+			&chain{PartitionID: partitionID, Hash: []byte{}},
+		).Error; err != nil {
 			return err
 		}
 		err = l.Store.ForUpdate(db).Take(&head, "partition_id = ?", partitionID).Error
@@ -138,5 +141,7 @@ func (l *Log) appendTo(ctx context.Context, partitionID string, events []*Event)
 	if err := store.CreateAll(ctx, l.Store, events); err != nil {
 		return err
 	}
-	return db.Model(&chain{}).Where("partition_id = ?", partitionID).Updates(map[string]any{"sequence": head.Sequence, "hash": head.Hash}).Error
+	return db.Model(&chain{}).Where("partition_id = ?", partitionID).Updates(
+		map[string]any{"sequence": head.Sequence, "hash": head.Hash},
+	).Error
 }

@@ -63,7 +63,11 @@ func (l *Log) filtered(ctx context.Context, partitionID string, f Filter) *gorm.
 	query = query.Where("partition_id = ?", partitionID)
 	if f.Search != "" {
 		like := page.Contains(f.Search)
-		query = query.Where("lower(actor_name) LIKE ? ESCAPE '\\' OR lower(object_name) LIKE ? ESCAPE '\\' OR lower(summary) LIKE ? ESCAPE '\\' OR lower(action) LIKE ? ESCAPE '\\'", like, like, like, like)
+		query = query.Where(
+			"lower(actor_name) LIKE ? ESCAPE '\\' OR lower(object_name) LIKE ? ESCAPE '\\' OR lower(summary) LIKE ? ESCAPE '\\' OR "+
+				"lower(action) LIKE ? ESCAPE '\\'",
+			like, like, like, like,
+		)
 	}
 	if f.Action != "" {
 		query = query.Where("action LIKE ? ESCAPE '\\'", page.Prefix(strings.ToLower(f.Action)))
@@ -99,7 +103,9 @@ func (l *Log) After(ctx context.Context, partitionID string, sequence int64) ([]
 		return nil, err
 	}
 	var events []*Event
-	if err := l.Store.DB(ctx).Where("partition_id = ? AND sequence > ?", partitionID, sequence).Order("sequence").Limit(500).Find(&events).Error; err != nil {
+	if err := l.Store.DB(ctx).Where(
+		"partition_id = ? AND sequence > ?", partitionID, sequence,
+	).Order("sequence").Limit(500).Find(&events).Error; err != nil {
 		return nil, err
 	}
 	return events, l.precede(ctx, partitionID, events)
@@ -119,7 +125,9 @@ func (l *Log) precede(ctx context.Context, partitionID string, events []*Event) 
 	}
 	for some := range slices.Chunk(missing, 500) {
 		var before []*Event
-		if err := l.Store.DB(ctx).Select("sequence", "hash").Find(&before, "partition_id = ? AND sequence IN ?", partitionID, some).Error; err != nil {
+		if err := l.Store.DB(ctx).Select("sequence", "hash").Find(
+			&before, "partition_id = ? AND sequence IN ?", partitionID, some,
+		).Error; err != nil {
 			return err
 		}
 		for _, e := range before {
@@ -159,7 +167,8 @@ func (l *Log) Verify(ctx context.Context, partitionID string) (*Verification, er
 	}
 	// Read the newest event first, then the head: the head is never older, and events added meanwhile come after both.
 	var newest []int64
-	if err := l.Store.DB(ctx).Model(&Event{}).Where("partition_id = ?", partitionID).Order("sequence DESC").Limit(1).Pluck("sequence", &newest).Error; err != nil {
+	if err := l.Store.DB(ctx).Model(&Event{}).Where("partition_id = ?", partitionID).Order("sequence DESC").Limit(1).Pluck("sequence",
+		&newest).Error; err != nil {
 		return nil, err
 	}
 	head, err := l.head(ctx, partitionID)
@@ -217,7 +226,8 @@ func (l *Log) Each(ctx context.Context, partitionID string, f Filter, yield func
 			return err
 		}
 		var events []*Event
-		if err := l.filtered(ctx, partitionID, f).Where("sequence > ?", last).Order("sequence").Limit(1000).Find(&events).Error; err != nil {
+		if err := l.filtered(ctx, partitionID, f).Where("sequence > ?",
+			last).Order("sequence").Limit(1000).Find(&events).Error; err != nil {
 			return err
 		}
 		if err := l.precede(ctx, partitionID, events); err != nil {

@@ -46,8 +46,12 @@ func (s *Service) CreateCA(ctx context.Context, claim *job.Claim) error {
 		}); err != nil {
 			return err
 		}
-		s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "ca.fail", Result: audit.Failed, ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
-			Summary: "certification authority " + c.Identifier + " could not be created: " + f.Message})
+		s.Audit.Record(
+			ctx,
+			audit.Event{
+				PartitionID: c.PartitionID, Action: "ca.fail", Result: audit.Failed, ObjectKind: "ca", ObjectID: c.ID,
+				ObjectName: c.Identifier,
+				Summary:    "certification authority " + c.Identifier + " could not be created: " + f.Message})
 		return claim.Done(ctx)
 	})
 }
@@ -73,7 +77,10 @@ func (s *Service) createSteps(ctx context.Context, c *ca.CertificationAuthority)
 		{ca.StepGeneratingKey, s.generateKey, c.KeyID != ""},
 		{ca.StepSigningCertificate, s.certify, c.Certificate != nil},
 		{ca.StepIssuingOCSPSigner, s.Delegates.Complete, !c.OCSPEnabled},
-		{ca.StepPublishingCRL, func(ctx context.Context, c *ca.CertificationAuthority) error { return s.CRLs.Publish(ctx, c.ID) }, !c.CRLEnabled},
+		{
+			ca.StepPublishingCRL, func(ctx context.Context, c *ca.CertificationAuthority) error { return s.CRLs.Publish(ctx, c.ID) },
+			!c.CRLEnabled,
+		},
 	}
 	for _, step := range steps {
 		if step.skip {
@@ -108,8 +115,13 @@ func (s *Service) generateKey(ctx context.Context, c *ca.CertificationAuthority)
 	}
 	return s.Store.Tx(ctx, func(ctx context.Context) error {
 		_, err := s.CAs.Change(ctx, c.ID, func(c *ca.CertificationAuthority) error { c.KeyID = key.ID(); return nil })
-		s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "ca.generate-key", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
-			Summary: "generated the signing key of " + c.Identifier, Details: audit.Details{"keyId": key.ID(), "keyStore": c.KeyStore, "signingAlgorithm": c.SigningAlgorithm, "publicKeySha256": enrollment.Fingerprint(key.PublicKey())}})
+		s.Audit.Record(
+			ctx,
+			audit.Event{PartitionID: c.PartitionID, Action: "ca.generate-key", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
+				Summary: "generated the signing key of " + c.Identifier, Details: audit.Details{
+					"keyId": key.ID(), "keyStore": c.KeyStore, "signingAlgorithm": c.SigningAlgorithm,
+					"publicKeySha256": enrollment.Fingerprint(key.PublicKey()),
+				}})
 		return err
 	})
 }
@@ -155,7 +167,8 @@ func (s *Service) recordAuthority(ctx context.Context, c *ca.CertificationAuthor
 		return err
 	}
 	if _, err := s.CAs.ChangeKey(ctx, c.ID, c.KeyGeneration, func(c *ca.CertificationAuthority) error {
-		c.Certificate, c.SerialNumber, c.NotBefore, c.NotAfter, c.IssuerGeneration = made.DER, made.SerialNumber, &made.NotBefore, made.NotAfter, made.KeyGeneration
+		c.Certificate, c.SerialNumber, c.NotBefore, c.NotAfter, c.IssuerGeneration = made.DER, made.SerialNumber, &made.NotBefore,
+			made.NotAfter, made.KeyGeneration
 		return nil
 	}); err != nil {
 		return err
@@ -195,7 +208,9 @@ func (s *Service) requestCertificate(ctx context.Context, c *ca.CertificationAut
 		wanted.PathLen = new(int)
 	}
 	extensions := append([]extension.Extension{
-		extension.BasicConstraints(true, wanted.PathLen), extension.KeyUsage(extension.DigitalSignature, extension.KeyCertSign, extension.CRLSign),
+		extension.BasicConstraints(true, wanted.PathLen), extension.KeyUsage(
+			extension.DigitalSignature, extension.KeyCertSign, extension.CRLSign,
+		),
 		extension.SubjectKeyIdentifier(c.SubjectKeyID(key.PublicKey())),
 	}, wanted.Extensions...)
 	request, err := issuance.SignRequest(ctx, c.SubjectDER, extensions, key)
@@ -204,8 +219,13 @@ func (s *Service) requestCertificate(ctx context.Context, c *ca.CertificationAut
 	}
 	return s.Store.Tx(ctx, func(ctx context.Context) error {
 		_, err := s.CAs.Change(ctx, c.ID, func(c *ca.CertificationAuthority) error { c.SigningRequest = request; return nil })
-		s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "ca.request-certificate", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
-			Summary: "made the request for the certificate of " + c.Identifier, Details: audit.Details{"requestSha256": enrollment.Fingerprint(request)}})
+		s.Audit.Record(
+			ctx,
+			audit.Event{
+				PartitionID: c.PartitionID, Action: "ca.request-certificate", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
+				Summary: "made the request for the certificate of " + c.Identifier, Details: audit.Details{
+					"requestSha256": enrollment.Fingerprint(request),
+				}})
 		c.SigningRequest = request
 		return err
 	})
@@ -231,8 +251,13 @@ func (s *Service) activate(ctx context.Context, c *ca.CertificationAuthority, cl
 		if err != nil {
 			return err
 		}
-		s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "ca.activate", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
-			Summary: "certification authority " + c.Identifier + " is active", Details: audit.Details{"certificateSha256": enrollment.Fingerprint(c.Certificate), "serialNumber": c.SerialNumber, "notAfter": c.NotAfter.Format(time.RFC3339)}})
+		s.Audit.Record(
+			ctx,
+			audit.Event{PartitionID: c.PartitionID, Action: "ca.activate", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
+				Summary: "certification authority " + c.Identifier + " is active", Details: audit.Details{
+					"certificateSha256": enrollment.Fingerprint(c.Certificate), "serialNumber": c.SerialNumber,
+					"notAfter": c.NotAfter.Format(time.RFC3339),
+				}})
 		return claim.Done(ctx)
 	})
 }

@@ -53,9 +53,13 @@ func (s *Service) MoveKey(ctx context.Context, claim *job.Claim) error {
 		if err := s.Jobs.Cancel(ctx, ca.DestroyKeyJob, to.Name+"/"+key.ID()); err != nil {
 			return err
 		}
-		s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "ca.key-moved", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
-			Summary: "moved the key of " + c.Identifier + " from " + from.Name + " to " + to.Name,
-			Details: audit.Details{"from": from.Name, "to": to.Name, "keyId": key.ID(), "publicKeySha256": enrollment.Fingerprint(key.PublicKey())}})
+		s.Audit.Record(
+			ctx,
+			audit.Event{PartitionID: c.PartitionID, Action: "ca.key-moved", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
+				Summary: "moved the key of " + c.Identifier + " from " + from.Name + " to " + to.Name,
+				Details: audit.Details{
+					"from": from.Name, "to": to.Name, "keyId": key.ID(), "publicKeySha256": enrollment.Fingerprint(key.PublicKey()),
+				}})
 		if err := s.Jobs.Enqueue(ctx, ca.DestroyKeyJob, from.Name+"/"+c.KeyID, s.Now(), nil); err != nil {
 			return err
 		}

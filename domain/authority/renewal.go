@@ -52,11 +52,17 @@ func (s *Service) RenewCA(ctx context.Context, claim *job.Claim) error {
 		return err
 	}
 	return s.Store.Tx(ctx, func(ctx context.Context) error {
-		if _, err := s.CAs.Change(ctx, c.ID, func(c *ca.CertificationAuthority) error { c.RenewalFailure = f.Message; return nil }); err != nil {
+		if _, err := s.CAs.Change(
+			ctx, c.ID, func(c *ca.CertificationAuthority) error { c.RenewalFailure = f.Message; return nil },
+		); err != nil {
 			return err
 		}
-		s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "ca.renew", Result: audit.Failed, ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
-			Summary: "certification authority " + c.Identifier + " could not be renewed: " + f.Message})
+		s.Audit.Record(
+			ctx,
+			audit.Event{
+				PartitionID: c.PartitionID, Action: "ca.renew", Result: audit.Failed, ObjectKind: "ca", ObjectID: c.ID,
+				ObjectName: c.Identifier,
+				Summary:    "certification authority " + c.Identifier + " could not be renewed: " + f.Message})
 		return claim.Done(ctx)
 	})
 }
@@ -101,7 +107,10 @@ func (s *Service) renewKey(ctx context.Context, c *ca.CertificationAuthority, cl
 		{s.certify, func(c *ca.CertificationAuthority) bool { return c.Certificate != nil }},
 		{s.crossCertify, func(c *ca.CertificationAuthority) bool { return c.ParentID != nil }},
 		{s.Delegates.Complete, func(*ca.CertificationAuthority) bool { return false }},
-		{func(ctx context.Context, c *ca.CertificationAuthority) error { return s.CRLs.Publish(ctx, c.ID) }, func(c *ca.CertificationAuthority) bool { return !c.CRLEnabled }},
+		{
+			func(ctx context.Context, c *ca.CertificationAuthority) error { return s.CRLs.Publish(ctx, c.ID) },
+			func(c *ca.CertificationAuthority) bool { return !c.CRLEnabled },
+		},
 	}
 	for _, step := range steps {
 		if step.skip(next) {
@@ -144,9 +153,12 @@ func (s *Service) nextKey(ctx context.Context, c *ca.CertificationAuthority) (*c
 		return nil, err
 	}
 	if err := s.Store.Tx(ctx, func(ctx context.Context) error {
-		s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "ca.generate-key", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
-			Summary: "generated a new signing key of " + c.Identifier, Details: audit.Details{"keyId": key.ID(), "keyStore": c.KeyStore, "signingAlgorithm": c.SigningAlgorithm,
-				"publicKeySha256": enrollment.Fingerprint(key.PublicKey()), "keyGeneration": c.KeyGeneration + 1}})
+		s.Audit.Record(
+			ctx,
+			audit.Event{PartitionID: c.PartitionID, Action: "ca.generate-key", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
+				Summary: "generated a new signing key of " + c.Identifier, Details: audit.Details{
+					"keyId": key.ID(), "keyStore": c.KeyStore, "signingAlgorithm": c.SigningAlgorithm,
+					"publicKeySha256": enrollment.Fingerprint(key.PublicKey()), "keyGeneration": c.KeyGeneration + 1}})
 		return s.CAs.AddKey(ctx, c, c.KeyStore, key.ID(), *c.RenewalNotAfter)
 	}); err != nil {
 		return nil, err
@@ -195,7 +207,9 @@ func (s *Service) crossCertify(ctx context.Context, next *ca.CertificationAuthor
 			if err := s.Enrollment.Record(ctx, done); err != nil {
 				return err
 			}
-			return s.CAs.AddCertificate(ctx, next, cross.kind, done.Certificate().DER, cross.subject.CA().KeyGeneration, cross.with.CA().KeyGeneration)
+			return s.CAs.AddCertificate(
+				ctx, next, cross.kind, done.Certificate().DER, cross.subject.CA().KeyGeneration, cross.with.CA().KeyGeneration,
+			)
 		}); err != nil {
 			return err
 		}
@@ -204,7 +218,9 @@ func (s *Service) crossCertify(ctx context.Context, next *ca.CertificationAuthor
 }
 
 // finish ends a renewal in the transaction of ctx.
-func (s *Service) finish(ctx context.Context, c *ca.CertificationAuthority, claim *job.Claim, apply func(*ca.CertificationAuthority) error) error {
+func (s *Service) finish(
+	ctx context.Context, c *ca.CertificationAuthority, claim *job.Claim, apply func(*ca.CertificationAuthority) error,
+) error {
 	kind := c.Renewal
 	changed, err := s.CAs.Change(ctx, c.ID, func(c *ca.CertificationAuthority) error {
 		if err := apply(c); err != nil {
@@ -217,9 +233,13 @@ func (s *Service) finish(ctx context.Context, c *ca.CertificationAuthority, clai
 	if err != nil {
 		return err
 	}
-	s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "ca.renewed", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
-		Summary: "certification authority " + c.Identifier + " issues under a new certificate",
-		Details: audit.Details{"renewal": kind, "keyGeneration": changed.KeyGeneration, "serialNumber": changed.SerialNumber, "certificateSha256": enrollment.Fingerprint(changed.Certificate), "notAfter": changed.NotAfter}})
+	s.Audit.Record(
+		ctx, audit.Event{PartitionID: c.PartitionID, Action: "ca.renewed", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
+			Summary: "certification authority " + c.Identifier + " issues under a new certificate",
+			Details: audit.Details{
+				"renewal": kind, "keyGeneration": changed.KeyGeneration, "serialNumber": changed.SerialNumber,
+				"certificateSha256": enrollment.Fingerprint(changed.Certificate), "notAfter": changed.NotAfter,
+			}})
 	if err := s.statusJobs(ctx, changed); err != nil {
 		return err
 	}

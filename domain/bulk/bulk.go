@@ -79,8 +79,10 @@ const (
 	Refused        Result = "REFUSED"
 )
 
-var stateOf = map[Result]ItemState{WillRevoke: ItemPending, WillIssue: ItemPending, Revoked: ItemDone, Issued: ItemDone, AlreadyRevoked: ItemSkipped, Duplicate: ItemSkipped,
-	Unknown: ItemFailed, NotSubscriber: ItemFailed, Invalid: ItemFailed, Refused: ItemFailed}
+var stateOf = map[Result]ItemState{
+	WillRevoke: ItemPending, WillIssue: ItemPending, Revoked: ItemDone, Issued: ItemDone, AlreadyRevoked: ItemSkipped,
+	Duplicate: ItemSkipped,
+	Unknown:   ItemFailed, NotSubscriber: ItemFailed, Invalid: ItemFailed, Refused: ItemFailed}
 
 // Operation is a bulk change of certificates.
 type Operation struct {
@@ -207,11 +209,14 @@ func (s *Service) Findings(ctx context.Context, o *Operation) ([]*Finding, error
 		return nil, err
 	}
 	var found []*Finding
-	if err := s.Store.DB(ctx).Model(&Item{}).Select("result, count(*) AS count").Where("operation_id = ?", o.ID).Group("result").Order("result").Scan(&found).Error; err != nil {
+	if err := s.Store.DB(ctx).Model(&Item{}).Select("result, count(*) AS count").Where("operation_id = ?",
+		o.ID).Group("result").Order("result").Scan(&found).Error; err != nil {
 		return nil, err
 	}
 	for _, f := range found {
-		if err := s.Store.DB(ctx).Omit("request").Where("operation_id = ? AND result = ?", o.ID, f.Result).Order("position").Limit(examples).Find(&f.Examples).Error; err != nil {
+		if err := s.Store.DB(ctx).Omit("request").Where(
+			"operation_id = ? AND result = ?", o.ID, f.Result,
+		).Order("position").Limit(examples).Find(&f.Examples).Error; err != nil {
 			return nil, err
 		}
 	}
@@ -261,7 +266,9 @@ func (s *Service) Results(ctx context.Context, id string, yield func(*Operation,
 }
 
 // change locks an operation, lets fn alter it, saves it and records the event.
-func (s *Service) change(ctx context.Context, id, action string, fn func(context.Context, *Operation, *audit.Event) error) (o *Operation, err error) {
+func (s *Service) change(
+	ctx context.Context, id, action string, fn func(context.Context, *Operation, *audit.Event) error,
+) (o *Operation, err error) {
 	event := audit.Event{Action: action, ObjectKind: "bulk-operation", ObjectID: id}
 	defer s.Audit.Refusal(ctx, &err, &event)
 	defer s.Approvals.Submit(ctx, &err)
@@ -308,9 +315,17 @@ func (s *Service) Start(ctx context.Context, id string) (*Operation, error) {
 			return fault.New(fault.Conflict, "The operation has no items to process.").Do("See its findings for the reasons.")
 		}
 		if o.Kind == Revoke {
-			if err := s.Approvals.Ask(ctx, approval.Ask{PartitionID: o.PartitionID, Operation: approval.BulkRevoke, Verb: VerbStart, Payload: o.ID, ObjectKind: "bulk-operation", ObjectID: o.ID,
-				Summary: fmt.Sprintf("revoke %d certificates (%s)", o.Pending(), o.Name), Facts: []approval.Fact{{Name: "Certificates", Value: strconv.FormatInt(o.Pending(), 10)},
-					{Name: "Reason", Value: text.Lower(o.ReasonName())}, {Name: "Chosen by", Value: text.Lower(o.Input)}, {Name: "Prepared by", Value: o.CreatedBy}}}); err != nil {
+			if err := s.Approvals.Ask(
+				ctx,
+				approval.Ask{
+					PartitionID: o.PartitionID, Operation: approval.BulkRevoke, Verb: VerbStart, Payload: o.ID,
+					ObjectKind: "bulk-operation", ObjectID: o.ID,
+					Summary: fmt.Sprintf(
+						"revoke %d certificates (%s)", o.Pending(), o.Name,
+					), Facts: []approval.Fact{{Name: "Certificates", Value: strconv.FormatInt(o.Pending(), 10)},
+						{
+							Name: "Reason", Value: text.Lower(o.ReasonName()),
+						}, {Name: "Chosen by", Value: text.Lower(o.Input)}, {Name: "Prepared by", Value: o.CreatedBy}}}); err != nil {
 				return err
 			}
 		}
@@ -358,7 +373,11 @@ func (s *Service) publish(ctx context.Context, o *Operation) error {
 		return nil
 	}
 	var cas []string
-	err := s.Store.DB(ctx).Raw("SELECT DISTINCT c.ca_id FROM bulk_items i JOIN certificates c ON c.id = i.certificate_id WHERE i.operation_id = ? AND i.state = ? ORDER BY c.ca_id", o.ID, ItemDone).Scan(&cas).Error
+	err := s.Store.DB(ctx).Raw(
+		"SELECT DISTINCT c.ca_id FROM bulk_items i JOIN certificates c ON c.id = i.certificate_id WHERE i.operation_id = ? AND i.state "+
+			"= ? ORDER BY c.ca_id",
+		o.ID, ItemDone,
+	).Scan(&cas).Error
 	if err != nil {
 		return err
 	}
@@ -380,7 +399,9 @@ const (
 func (s *Service) Clean(ctx context.Context, claim *job.Claim) error {
 	now := s.Now()
 	return s.Store.Tx(ctx, func(ctx context.Context) error {
-		over := s.Store.DB(ctx).Model(&Operation{}).Select("id").Where("state = ? AND created_at < ? OR state = ? AND created_at < ?", Draft, now.Add(-draftKept), Preparing, now.Add(-preparingKept))
+		over := s.Store.DB(ctx).Model(&Operation{}).Select("id").Where(
+			"state = ? AND created_at < ? OR state = ? AND created_at < ?", Draft, now.Add(-draftKept), Preparing, now.Add(-preparingKept),
+		)
 		if err := s.Store.DB(ctx).Delete(&Item{}, "operation_id IN (?)", over).Error; err != nil {
 			return err
 		}

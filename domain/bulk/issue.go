@@ -43,7 +43,9 @@ type IssuanceInput struct {
 
 // PrepareIssuance writes the draft of a bulk issuance. It checks each request as for issuance, but issues nothing.
 func (s *Service) PrepareIssuance(ctx context.Context, in IssuanceInput) (_ *Operation, err error) {
-	defer s.Audit.Refusal(ctx, &err, &audit.Event{PartitionID: in.PartitionID, Action: "bulk.prepare", ObjectKind: "bulk-operation", ObjectName: in.Name})
+	defer s.Audit.Refusal(
+		ctx, &err, &audit.Event{PartitionID: in.PartitionID, Action: "bulk.prepare", ObjectKind: "bulk-operation", ObjectName: in.Name},
+	)
 	if err := s.Guard.Require(ctx, rbac.CertificateIssue, in.PartitionID); err != nil {
 		return nil, err
 	}
@@ -64,13 +66,17 @@ func (s *Service) PrepareIssuance(ctx context.Context, in IssuanceInput) (_ *Ope
 		return nil, err
 	}
 	var ofPartition int64
-	if err := s.Store.DB(ctx).Table("certification_authorities").Where("id = ? AND partition_id = ?", in.CAID, in.PartitionID).Count(&ofPartition).Error; err != nil {
+	if err := s.Store.DB(ctx).Table("certification_authorities").Where(
+		"id = ? AND partition_id = ?", in.CAID, in.PartitionID,
+	).Count(&ofPartition).Error; err != nil {
 		return nil, err
 	}
 	if ofPartition == 0 {
 		return nil, rbac.NotFound()
 	}
-	o := &Operation{upload: in.UploadID, PartitionID: in.PartitionID, Kind: Issue, Name: in.Name, Input: CSV, CAID: in.CAID, ProfileID: in.ProfileID}
+	o := &Operation{
+		upload: in.UploadID, PartitionID: in.PartitionID, Kind: Issue, Name: in.Name, Input: CSV, CAID: in.CAID, ProfileID: in.ProfileID,
+	}
 	read := readCSV
 	if in.CSV == "" {
 		o.Input, read = ZIP, readZIP
@@ -100,7 +106,9 @@ func (s *Service) PrepareIssuance(ctx context.Context, in IssuanceInput) (_ *Ope
 		position := int64(0)
 		err := read(in, func(what string, t intake.Text, bad error) error {
 			if position++; position > MaxIssue {
-				return fault.New(fault.Invalid, "The input has more than %d requests.", MaxIssue).At(strings.ToLower(string(o.Input))).Do("Split the input.")
+				return fault.New(fault.Invalid, "The input has more than %d requests.", MaxIssue).At(
+					strings.ToLower(string(o.Input)),
+				).Do("Split the input.")
 			}
 			t.CAID = in.CAID
 			it := &Item{OperationID: o.ID, Position: position, What: what, Result: WillIssue}
@@ -161,7 +169,10 @@ func readCSV(in IssuanceInput, yield func(what string, t intake.Text, bad error)
 	}
 }
 
-var sanTypes = map[string]san.Type{"DNS": "DNS_NAME", "IP": "IP_ADDRESS", "EMAIL": "EMAIL", "URI": "URI", "UPN": "UPN", "DIRNAME": "DIRECTORY_NAME", "RID": "REGISTERED_ID"}
+var sanTypes = map[string]san.Type{
+	"DNS": "DNS_NAME", "IP": "IP_ADDRESS", "EMAIL": "EMAIL", "URI": "URI", "UPN": "UPN", "DIRNAME": "DIRECTORY_NAME",
+	"RID": "REGISTERED_ID",
+}
 
 // alternativeNames parses names in OpenSSL's notation, separated by semicolons. A name without a type is a DNS name.
 func alternativeNames(given string) ([]intake.AlternativeName, error) {
@@ -177,7 +188,9 @@ func alternativeNames(given string) ([]intake.AlternativeName, error) {
 		}
 		t, known := sanTypes[strings.ToUpper(strings.TrimSpace(kind))]
 		if !known {
-			return nil, fault.New(fault.Invalid, "The alternative name %q has no known type. Prefix it with DNS:, IP:, EMAIL:, URI: or UPN:.", part)
+			return nil, fault.New(
+				fault.Invalid, "The alternative name %q has no known type. Prefix it with DNS:, IP:, EMAIL:, URI: or UPN:.", part,
+			)
 		}
 		names = append(names, intake.AlternativeName{Type: t, Value: strings.TrimSpace(value)})
 	}
@@ -212,7 +225,8 @@ func readZIP(in IssuanceInput, yield func(what string, t intake.Text, bad error)
 		if err != nil {
 			return refuse("The file %s in the archive cannot be read.", f.Name)
 		}
-		if unpacked += len(content); unpacked > maxUnpacked || len(content) > csr.MaxLength || len(content) > 4096 && uint64(len(content)) > maxRatio*max(f.CompressedSize64, 1) {
+		if unpacked += len(content); unpacked > maxUnpacked || len(content) > csr.MaxLength || len(content) > 4096 &&
+			uint64(len(content)) > maxRatio*max(f.CompressedSize64, 1) {
 			return refuse("The archive is too large when unpacked.").Do("Split it, and include only requests.")
 		}
 		if err := yield(f.Name, intake.Text{CSR: string(content), ProfileID: in.ProfileID}, nil); err != nil {

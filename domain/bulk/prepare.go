@@ -54,7 +54,9 @@ type RevocationInput struct {
 
 // PrepareRevocation writes the draft of a bulk revocation. It revokes nothing.
 func (s *Service) PrepareRevocation(ctx context.Context, in RevocationInput) (_ *Operation, err error) {
-	defer s.Audit.Refusal(ctx, &err, &audit.Event{PartitionID: in.PartitionID, Action: "bulk.prepare", ObjectKind: "bulk-operation", ObjectName: in.Name})
+	defer s.Audit.Refusal(
+		ctx, &err, &audit.Event{PartitionID: in.PartitionID, Action: "bulk.prepare", ObjectKind: "bulk-operation", ObjectName: in.Name},
+	)
 	if err := s.Guard.Require(ctx, rbac.CertificateChangeStatus, in.PartitionID); err != nil {
 		return nil, err
 	}
@@ -63,7 +65,9 @@ func (s *Service) PrepareRevocation(ctx context.Context, in RevocationInput) (_ 
 		return nil, fault.New(fault.Invalid, "Unknown revocation reason.").At("reason")
 	}
 	if in.InvalidityDate != nil && in.InvalidityDate.After(now) {
-		return nil, fault.New(fault.Invalid, "The invalidity date must not be in the future or before the certificates were issued.").At("invalidityDate")
+		return nil, fault.New(
+			fault.Invalid, "The invalidity date must not be in the future or before the certificates were issued.",
+		).At("invalidityDate")
 	}
 	if in.UploadID != "" {
 		content, err := s.received(ctx, in.UploadID, in.PartitionID, Revoke)
@@ -80,15 +84,22 @@ func (s *Service) PrepareRevocation(ctx context.Context, in RevocationInput) (_ 
 			return nil, oneOf()
 		}
 		if len(in.Few) > maxFew {
-			return nil, fault.New(fault.Invalid, "At most %d serial numbers can be provided without a file.", maxFew).At("selection.serialNumbers").Do("Upload a file.")
+			return nil, fault.New(
+				fault.Invalid, "At most %d serial numbers can be provided without a file.", maxFew,
+			).At("selection.serialNumbers").Do("Upload a file.")
 		}
 		in.Serials = strings.Join(in.Few, "\n")
 	}
 	given := 0
-	o := &Operation{upload: in.UploadID, PartitionID: in.PartitionID, Kind: Revoke, Name: in.Name, Reason: in.Reason, InvalidityDate: in.InvalidityDate}
+	o := &Operation{
+		upload: in.UploadID, PartitionID: in.PartitionID, Kind: Revoke, Name: in.Name, Reason: in.Reason,
+		InvalidityDate: in.InvalidityDate,
+	}
 	var write func(context.Context, *Operation) error
 	if in.Serials != "" {
-		given, o.Input, write = given+1, Serials, func(ctx context.Context, o *Operation) error { return s.writeSerials(ctx, o, in.Serials) }
+		given, o.Input, write = given+1, Serials, func(ctx context.Context, o *Operation) error {
+			return s.writeSerials(ctx, o, in.Serials)
+		}
 	}
 	if in.Filter != nil {
 		given, o.Input, write = given+1, Filter, func(ctx context.Context, o *Operation) error { return s.writeFilter(ctx, o, *in.Filter) }
@@ -134,7 +145,8 @@ func (s *Service) prepare(ctx context.Context, o *Operation, write func(context.
 			State ItemState
 			N     int64
 		}
-		if err := s.Store.DB(ctx).Model(&Item{}).Select("state, count(*) AS n").Where("operation_id = ?", o.ID).Group("state").Scan(&rows).Error; err != nil {
+		if err := s.Store.DB(ctx).Model(&Item{}).Select("state, count(*) AS n").Where("operation_id = ?",
+			o.ID).Group("state").Scan(&rows).Error; err != nil {
 			return err
 		}
 		o.State, o.Total, o.Failed, o.Skipped = Draft, 0, 0, 0
@@ -155,8 +167,11 @@ func (s *Service) prepare(ctx context.Context, o *Operation, write func(context.
 				return err
 			}
 		}
-		s.Audit.Record(ctx, audit.Event{PartitionID: o.PartitionID, Action: "bulk.prepare", ObjectKind: "bulk-operation", ObjectID: o.ID, ObjectName: o.Name,
-			Summary: "prepared the bulk operation " + o.Name, Details: details})
+		s.Audit.Record(
+			ctx,
+			audit.Event{
+				PartitionID: o.PartitionID, Action: "bulk.prepare", ObjectKind: "bulk-operation", ObjectID: o.ID, ObjectName: o.Name,
+				Summary: "prepared the bulk operation " + o.Name, Details: details})
 		return s.Store.DB(ctx).Select("*").Updates(o).Error
 	})
 }
@@ -185,7 +200,9 @@ func (s *Service) writeFilter(ctx context.Context, o *Operation, f certificate.F
 		return err
 	}
 	if count > MaxRevoke {
-		return fault.New(fault.Invalid, "The filter matches more than %d certificates.", MaxRevoke).At("filter").Do("Narrow the filter, and repeat for the remaining certificates.")
+		return fault.New(fault.Invalid, "The filter matches more than %d certificates.", MaxRevoke).At("filter").Do(
+			"Narrow the filter, and repeat for the remaining certificates.",
+		)
 	}
 	selected := query.Select("id, serial_number, kind, status")
 	return s.Store.Tx(ctx, func(ctx context.Context) error {
@@ -193,7 +210,8 @@ func (s *Service) writeFilter(ctx context.Context, o *Operation, f certificate.F
 			SELECT ?, row_number() OVER (ORDER BY id), serial_number,
 				CASE WHEN kind <> ? THEN 'FAILED' WHEN status = ? THEN 'SKIPPED' ELSE 'PENDING' END, id, ?,
 				CASE WHEN kind <> ? THEN 'NOT_SUBSCRIBER' WHEN status = ? THEN 'ALREADY_REVOKED' ELSE 'WILL_REVOKE' END
-			FROM (?) AS selected`, o.ID, certificate.Subscriber, certificate.Revoked, o.Reason, certificate.Subscriber, certificate.Revoked, selected).Error
+			FROM (?) AS selected`, o.ID, certificate.Subscriber, certificate.Revoked, o.Reason, certificate.Subscriber,
+			certificate.Revoked, selected).Error
 	})
 }
 
@@ -214,11 +232,18 @@ func (s *Service) writeKeys(ctx context.Context, o *Operation, keys []string) er
 		}
 		seen[hash] = true
 		var found []*certificate.Certificate
-		if err := s.Store.DB(ctx).Select("id", "serial_number", "kind", "status").Where("partition_id = ? AND substr(public_key_sha256, 1, 16) = ? AND public_key_sha256 = ?", o.PartitionID, hash[:16], hash).Order("id").Find(&found).Error; err != nil {
+		if err := s.Store.DB(ctx).Select("id", "serial_number", "kind", "status").Where(
+			"partition_id = ? AND substr(public_key_sha256, 1, 16) = ? AND public_key_sha256 = ?", o.PartitionID, hash[:16], hash,
+		).Order("id").Find(&found).Error; err != nil {
 			return err
 		}
 		if len(found) == 0 {
-			items = append(items, &Item{OperationID: o.ID, Position: int64(len(items) + 1), What: hash, Result: Unknown, Note: "No certificate has this key."})
+			items = append(
+				items,
+				&Item{
+					OperationID: o.ID, Position: int64(len(items) + 1), What: hash, Result: Unknown, Note: "No certificate has this key.",
+				},
+			)
 		}
 		for _, c := range found {
 			items = append(items, revocation(o, int64(len(items)+1), c.SerialNumber, c, o.Reason))
@@ -250,7 +275,10 @@ func revocation(o *Operation, position int64, what string, c *certificate.Certif
 
 // keyHash returns the SHA-256 hash of a SubjectPublicKeyInfo given as hash, PEM public key or PEM certificate.
 func keyHash(given string) (string, error) {
-	bad := fault.New(fault.Invalid, "%s is neither a SHA-256 hash of a public key nor a public key or certificate in PEM.", text.Quote(strings.TrimSpace(given))).At("keys").
+	bad := fault.New(
+		fault.Invalid, "%s is neither a SHA-256 hash of a public key nor a public key or certificate in PEM.",
+		text.Quote(strings.TrimSpace(given)),
+	).At("keys").
 		Do("Enter 64 hexadecimal digits (openssl pkey -pubin -outform DER | sha256sum), or paste the PEM.")
 	if block, _ := pem.Decode([]byte(given)); block != nil {
 		spki := block.Bytes
@@ -409,16 +437,22 @@ func (s *Service) serialOf(ctx context.Context, o *Operation, it *Item) (serial 
 	// Digits alone may be hexadecimal or decimal: use the form for which a certificate exists.
 	for _, candidate := range q.Serials[min(1, len(q.Serials)):] {
 		var n int64
-		if err := s.Store.DB(ctx).Model(&certificate.Certificate{}).Where("ca_id IN (SELECT id FROM certification_authorities WHERE partition_id = ?) AND serial_number IN ?", o.PartitionID, []string{q.Serials[0], candidate}).
+		if err := s.Store.DB(ctx).Model(&certificate.Certificate{}).Where(
+			"ca_id IN (SELECT id FROM certification_authorities WHERE partition_id = ?) AND serial_number IN ?", o.PartitionID,
+			[]string{q.Serials[0], candidate},
+		).
 			Distinct("serial_number").Count(&n).Error; err != nil {
 			return "", false, err
 		}
 		if n > 1 {
-			it.Result, it.Note = Invalid, "Ambiguous: one certificate has this serial number in hexadecimal, another in decimal. Write 0x before it, or use the other form."
+			it.Result, it.Note = Invalid, "Ambiguous: one certificate has this serial number in hexadecimal, another in decimal. Write "+
+				"0x before it, or use the other form."
 			return "", false, nil
 		}
 		var found []string
-		if err := s.Store.DB(ctx).Model(&certificate.Certificate{}).Where("ca_id IN (SELECT id FROM certification_authorities WHERE partition_id = ?) AND serial_number = ?", o.PartitionID, candidate).Limit(1).Pluck("serial_number", &found).Error; err != nil {
+		if err := s.Store.DB(ctx).Model(&certificate.Certificate{}).Where(
+			"ca_id IN (SELECT id FROM certification_authorities WHERE partition_id = ?) AND serial_number = ?", o.PartitionID, candidate,
+		).Limit(1).Pluck("serial_number", &found).Error; err != nil {
 			return "", false, err
 		}
 		if len(found) > 0 {
@@ -453,7 +487,9 @@ func (s *Service) resolve(ctx context.Context, o *Operation, items []*Item) erro
 		return nil
 	}
 	var found []*certificate.Certificate
-	if err := s.Store.DB(ctx).Select("id", "serial_number", "kind", "status").Where("ca_id IN (SELECT id FROM certification_authorities WHERE partition_id = ?) AND serial_number IN ?", o.PartitionID, serials).Order("id").Find(&found).Error; err != nil {
+	if err := s.Store.DB(ctx).Select("id", "serial_number", "kind", "status").Where(
+		"ca_id IN (SELECT id FROM certification_authorities WHERE partition_id = ?) AND serial_number IN ?", o.PartitionID, serials,
+	).Order("id").Find(&found).Error; err != nil {
 		return err
 	}
 	bySerial := map[string][]*certificate.Certificate{}
@@ -470,7 +506,8 @@ func (s *Service) resolve(ctx context.Context, o *Operation, items []*Item) erro
 		case 1:
 			*it = *revocation(o, it.Position, it.What, list[0], it.Reason)
 		default:
-			it.Result, it.Note = Invalid, "Several certification authorities have issued this serial number. Revoke these certificates one by one."
+			it.Result, it.Note = Invalid, "Several certification authorities have issued this serial number. Revoke these certificates "+
+				"one by one."
 		}
 	}
 	return nil

@@ -84,7 +84,10 @@ func (s *Service) finish(ctx context.Context, id string, why error) error {
 	if err != nil || o.State != Running {
 		return err
 	}
-	e := audit.Event{PartitionID: o.PartitionID, Action: "bulk.finish", ObjectKind: "bulk-operation", ObjectID: o.ID, ObjectName: o.Name, Summary: "finished the bulk operation " + o.Name, Details: counts(o)}
+	e := audit.Event{
+		PartitionID: o.PartitionID, Action: "bulk.finish", ObjectKind: "bulk-operation", ObjectID: o.ID, ObjectName: o.Name,
+		Summary: "finished the bulk operation " + o.Name, Details: counts(o),
+	}
 	s.end(o, Done, "")
 	if why != nil {
 		f := fault.Of(why)
@@ -134,7 +137,9 @@ func (s *Service) revokeSome(ctx context.Context, id string) (done step, err err
 			positions[r] = append(positions[r], it.Position)
 		}
 		for r, list := range positions {
-			if err := s.Store.DB(ctx).Model(&Item{}).Where("operation_id = ? AND position IN ?", id, list).Updates(map[string]any{"state": stateOf[r], "result": r}).Error; err != nil {
+			if err := s.Store.DB(ctx).Model(&Item{}).Where("operation_id = ? AND position IN ?", id, list).Updates(
+				map[string]any{"state": stateOf[r], "result": r},
+			).Error; err != nil {
 				return err
 			}
 		}
@@ -145,7 +150,12 @@ func (s *Service) revokeSome(ctx context.Context, id string) (done step, err err
 
 func (s *Service) count(ctx context.Context, id string, done, failed, skipped int) error {
 	return s.Store.DB(ctx).Model(&Operation{}).Where("id = ?", id).
-		Updates(map[string]any{"done": gorm.Expr("done + ?", done), "failed": gorm.Expr("failed + ?", failed), "skipped": gorm.Expr("skipped + ?", skipped)}).Error
+		Updates(
+			map[string]any{
+				"done": gorm.Expr("done + ?", done), "failed": gorm.Expr("failed + ?", failed),
+				"skipped": gorm.Expr("skipped + ?", skipped),
+			},
+		).Error
 }
 
 var errTaken = fault.New(fault.Conflict, "Another server is processing this operation.")
@@ -189,14 +199,17 @@ func (s *Service) issueSome(ctx context.Context, id string) (done step, err erro
 				continue
 			case f.Kind == fault.Internal:
 				return outcomes[n].Err
-			case f.Kind == fault.QuotaExceeded || f.Kind == fault.Forbidden || f.Kind == fault.NotFound || f.Kind == fault.Unauthenticated || f.Field == "caId":
+			case f.Kind == fault.QuotaExceeded || f.Kind == fault.Forbidden || f.Kind == fault.NotFound ||
+				f.Kind == fault.Unauthenticated || f.Field == "caId":
 				done.stop = f // applies to all remaining items
 				continue
 			default:
 				change["state"], change["result"], change["note"] = ItemFailed, Refused, f.Message
 				failed++
 			}
-			took := s.Store.DB(ctx).Model(&Item{}).Where("operation_id = ? AND position = ? AND state = 'PENDING'", id, it.Position).Updates(change)
+			took := s.Store.DB(ctx).Model(&Item{}).Where(
+				"operation_id = ? AND position = ? AND state = 'PENDING'", id, it.Position,
+			).Updates(change)
 			if took.Error != nil {
 				return took.Error
 			}

@@ -98,7 +98,10 @@ func (s *Service) received(ctx context.Context, id, partitionID string, kind Kin
 	actor := rbac.ActorFrom(ctx)
 	var found []*Upload
 	err := s.Store.DB(ctx).
-		Find(&found, "id = ? AND partition_id = ? AND kind = ? AND actor_kind = ? AND actor_id = ? AND expires_at > ?", id, partitionID, kind, actor.Kind, actor.ID, s.Now()).
+		Find(
+			&found, "id = ? AND partition_id = ? AND kind = ? AND actor_kind = ? AND actor_id = ? AND expires_at > ?", id, partitionID,
+			kind, actor.Kind, actor.ID, s.Now(),
+		).
 		Error
 	if err != nil {
 		return nil, err

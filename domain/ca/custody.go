@@ -25,7 +25,10 @@ func (s *Service) KeyStores(ctx context.Context, partitionID string) (keystore.S
 // they are configured or not.
 func (s *Service) KeyStoresInUse(ctx context.Context) ([]string, error) {
 	var names []string
-	err := s.Store.DB(ctx).Raw("SELECT key_store FROM certification_authorities WHERE purged_at IS NULL AND key_id <> '' UNION SELECT key_store FROM ca_generations WHERE key_id <> '' UNION SELECT key_store FROM credential_authorities").Scan(&names).Error
+	err := s.Store.DB(ctx).Raw(
+		"SELECT key_store FROM certification_authorities WHERE purged_at IS NULL AND key_id <> '' UNION SELECT key_store FROM " +
+			"ca_generations WHERE key_id <> '' UNION SELECT key_store FROM credential_authorities",
+	).Scan(&names).Error
 	return names, err
 }
 
@@ -36,7 +39,9 @@ func (s *Service) keyStore(ctx context.Context, name string) (*keystore.Named, e
 	}
 	found, err := s.Keys.ByName(name)
 	if err != nil {
-		return nil, fault.New(fault.Invalid, "there is no key store %s", text.Quote(name)).At("keyStore").Do("Choose one of partition.keyStores.")
+		return nil, fault.New(fault.Invalid, "there is no key store %s", text.Quote(name)).At("keyStore").Do(
+			"Choose one of partition.keyStores.",
+		)
 	}
 	if err := found.Check(ctx); err != nil {
 		return nil, fault.New(fault.Unavailable, "the key store %s cannot be used at the moment", name).At("keyStore").
@@ -67,7 +72,10 @@ func (s *Service) ask(ctx context.Context, c *CertificationAuthority, a approval
 		a.ObjectID = c.ID
 	}
 	a.TwoPeople = s.TwoPersonRoots && c.Type == Root && a.Operation != approval.CADelete
-	a.Facts = append([]approval.Fact{{Name: "Certification authority", Value: c.FriendlyName + " (" + c.Identifier + ")"}, {Name: "Type", Value: text.Lower(c.Type)}, {Name: "Subject", Value: c.Subject}}, a.Facts...)
+	a.Facts = append([]approval.Fact{
+		{Name: "Certification authority", Value: c.FriendlyName + " (" + c.Identifier + ")"}, {Name: "Type", Value: text.Lower(c.Type)},
+		{Name: "Subject", Value: c.Subject},
+	}, a.Facts...)
 	return s.Approvals.Ask(ctx, a)
 }
 
@@ -103,14 +111,20 @@ func (s *Service) MoveKey(ctx context.Context, id, store string) (*Certification
 			return err
 		}
 		if from.Custody(a) != keystore.InSoftware {
-			return fault.New(fault.PolicyRefused, "the key of %s is protected by the HSM, and stays so", c.Identifier).Do("Make a new CA in the other key store instead.")
+			return fault.New(fault.PolicyRefused, "the key of %s is protected by the HSM, and stays so", c.Identifier).Do(
+				"Make a new CA in the other key store instead.",
+			)
 		}
 		if to.Custody(a) == "" {
 			return fault.New(fault.PolicyRefused, "the key store %s cannot keep keys of %s", to.Name, a.Label).At("keyStore")
 		}
 		e.Details = audit.Details{"from": c.KeyStore, "to": to.Name}
-		if err := s.ask(ctx, c, approval.Ask{Operation: approval.CAMoveKey, Verb: VerbMoveKey, Payload: Moving{id, to.Name}, Summary: "move the key of " + called(c) + " to " + to.Name,
-			Facts: []approval.Fact{{Name: "From", Value: c.KeyStore}, {Name: "To", Value: to.Name}}}); err != nil {
+		if err := s.ask(
+			ctx, c,
+			approval.Ask{
+				Operation: approval.CAMoveKey, Verb: VerbMoveKey, Payload: Moving{id, to.Name},
+				Summary: "move the key of " + called(c) + " to " + to.Name,
+				Facts:   []approval.Fact{{Name: "From", Value: c.KeyStore}, {Name: "To", Value: to.Name}}}); err != nil {
 			return err
 		}
 		e.Summary = "asked for the key of " + c.Identifier + " to be moved to " + to.Name

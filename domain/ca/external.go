@@ -31,8 +31,12 @@ type Importing struct {
 
 // ImportRoot records a root whose key is elsewhere, by its certificate (PEM or DER). CAs below it are made here and
 // signed there; it has no CRL or OCSP of ours. It counts as a CA.
-func (s *Service) ImportRoot(ctx context.Context, partitionID, identifier, friendlyName string, certificate []byte) (_ *CertificationAuthority, err error) {
-	event := audit.Event{PartitionID: partitionID, Action: "ca.import-root", ObjectKind: "ca", ObjectName: strings.Trim(text.Quote(identifier), `"`)}
+func (s *Service) ImportRoot(
+	ctx context.Context, partitionID, identifier, friendlyName string, certificate []byte,
+) (_ *CertificationAuthority, err error) {
+	event := audit.Event{
+		PartitionID: partitionID, Action: "ca.import-root", ObjectKind: "ca", ObjectName: strings.Trim(text.Quote(identifier), `"`),
+	}
 	defer s.Audit.Refusal(ctx, &err, &event)
 	defer s.Approvals.Submit(ctx, &err)
 	if err := s.Guard.Require(ctx, rbac.CACreate, partitionID); err != nil {
@@ -61,9 +65,12 @@ func (s *Service) ImportRoot(ctx context.Context, partitionID, identifier, frien
 		return nil, err
 	}
 	c := &CertificationAuthority{
-		ID: uuid.Must(uuid.NewV7()).String(), PartitionID: partitionID, Identifier: identifier, FriendlyName: friendlyName, Type: ExternalRoot, Status: Active,
-		SigningAlgorithm: d.SignatureAlgorithm, Subject: subject.String(), SubjectDER: d.Subject, NotBefore: &d.NotBefore, NotAfter: d.NotAfter,
-		Certificate: found[0], SerialNumber: d.SerialNumber, CreationStep: StepActive, CreatedAt: now, ActivatedAt: &now, CreatedBy: rbac.ActorFrom(ctx).Name,
+		ID: uuid.Must(uuid.NewV7()).String(), PartitionID: partitionID, Identifier: identifier, FriendlyName: friendlyName,
+		Type: ExternalRoot, Status: Active,
+		SigningAlgorithm: d.SignatureAlgorithm, Subject: subject.String(), SubjectDER: d.Subject, NotBefore: &d.NotBefore,
+		NotAfter:    d.NotAfter,
+		Certificate: found[0], SerialNumber: d.SerialNumber, CreationStep: StepActive, CreatedAt: now, ActivatedAt: &now,
+		CreatedBy:     rbac.ActorFrom(ctx).Name,
 		KeyGeneration: 1, IssuerGeneration: 1,
 	}
 	err = s.Store.Tx(ctx, func(ctx context.Context) error {
@@ -72,7 +79,9 @@ func (s *Service) ImportRoot(ctx context.Context, partitionID, identifier, frien
 		}
 		// Two roots may have one name and one serial number: what is the same has the same bytes.
 		var same []CertificationAuthority
-		if err := s.Store.DB(ctx).Select("identifier").Find(&same, "partition_id = ? AND type = ? AND purged_at IS NULL AND certificate = ?", partitionID, ExternalRoot, c.Certificate).Error; err != nil {
+		if err := s.Store.DB(ctx).Select("identifier").Find(
+			&same, "partition_id = ? AND type = ? AND purged_at IS NULL AND certificate = ?", partitionID, ExternalRoot, c.Certificate,
+		).Error; err != nil {
 			return err
 		}
 		if len(same) > 0 {
@@ -85,8 +94,15 @@ func (s *Service) ImportRoot(ctx context.Context, partitionID, identifier, frien
 			}
 			return err
 		}
-		if err := s.ask(ctx, c, approval.Ask{Operation: approval.CACreate, Verb: VerbImportRoot, Payload: Importing{partitionID, identifier, friendlyName, certificate}, Summary: "import the external root " + identifier,
-			Facts: []approval.Fact{{Name: "Valid until", Value: c.NotAfter.Format(time.RFC3339)}, {Name: "SHA-256 of the certificate", Value: d.Fingerprint}}}); err != nil {
+		if err := s.ask(
+			ctx, c,
+			approval.Ask{
+				Operation: approval.CACreate, Verb: VerbImportRoot, Payload: Importing{partitionID, identifier, friendlyName, certificate},
+				Summary: "import the external root " + identifier,
+				Facts: []approval.Fact{
+					{Name: "Valid until", Value: c.NotAfter.Format(time.RFC3339)},
+					{Name: "SHA-256 of the certificate", Value: d.Fingerprint},
+				}}); err != nil {
 			return err
 		}
 		event.ObjectID, event.Summary = c.ID, "imported the external root "+identifier
@@ -124,7 +140,9 @@ func (s *Service) Import(ctx context.Context, id string, certificate []byte) (*C
 				return err
 			}
 			if known > 0 {
-				return fault.New(fault.Conflict, "%s has this certificate already", c.Identifier).At("certificate").Do("Import the one that was made for the present request.")
+				return fault.New(fault.Conflict, "%s has this certificate already", c.Identifier).At("certificate").Do(
+					"Import the one that was made for the present request.",
+				)
 			}
 		}
 		if c.Type == ExternalRoot {
@@ -210,19 +228,29 @@ func (s *Service) renewRoot(ctx context.Context, c *CertificationAuthority, foun
 		kind, issuer = Cross, 0
 		e.Summary = "imported the cross-certificate " + d.SerialNumber + " of the external root " + c.Identifier
 	}
-	e.Details = audit.Details{"kind": kind, "serialNumber": d.SerialNumber, "certificateSha256": d.Fingerprint, "notAfter": d.NotAfter, "replaced": c.SerialNumber}
+	e.Details = audit.Details{
+		"kind": kind, "serialNumber": d.SerialNumber, "certificateSha256": d.Fingerprint, "notAfter": d.NotAfter,
+		"replaced": c.SerialNumber,
+	}
 	var same int64
-	if err := s.Store.DB(ctx).Model(&OwnCertificate{}).Where("ca_id = ? AND kind = ? AND serial_number = ?", c.ID, kind, d.SerialNumber).Count(&same).Error; err != nil {
+	if err := s.Store.DB(ctx).Model(&OwnCertificate{}).Where(
+		"ca_id = ? AND kind = ? AND serial_number = ?", c.ID, kind, d.SerialNumber,
+	).Count(&same).Error; err != nil {
 		return err
 	}
 	if same > 0 {
-		return fault.New(fault.Invalid, "%s has another certificate with the serial number %s: issuer and serial number name one certificate (RFC 5280 4.1.2.2)", c.Identifier, d.SerialNumber).
+		return fault.New(
+			fault.Invalid,
+			"%s has another certificate with the serial number %s: issuer and serial number name one certificate (RFC 5280 4.1.2.2)",
+			c.Identifier, d.SerialNumber,
+		).
 			At("certificate").Do("Have it made with a serial number of its own.")
 	}
 	if err := s.AddCertificate(ctx, c, kind, der, 1, issuer); err != nil || cross {
 		return err
 	}
-	c.Certificate, c.SerialNumber, c.NotBefore, c.NotAfter, c.SigningAlgorithm = der, d.SerialNumber, &d.NotBefore, d.NotAfter, d.SignatureAlgorithm
+	c.Certificate, c.SerialNumber, c.NotBefore, c.NotAfter, c.SigningAlgorithm = der, d.SerialNumber, &d.NotBefore, d.NotAfter,
+		d.SignatureAlgorithm
 	return nil
 }
 
@@ -268,13 +296,18 @@ func (s *Service) fitting(ctx context.Context, c, waiting *CertificationAuthorit
 		return nil, nil, err
 	}
 	if !parent.Stands(s.Now()) {
-		return nil, nil, fault.New(fault.Conflict, "%s cannot certify another CA: it is %s", parent.Identifier, text.Lower(parent.StatusAt(s.Now())))
+		return nil, nil, fault.New(
+			fault.Conflict, "%s cannot certify another CA: it is %s", parent.Identifier, text.Lower(parent.StatusAt(s.Now())),
+		)
 	}
 	request, err := csr.Parse(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: c.SigningRequest}))
 	if err != nil {
 		return nil, nil, err
 	}
-	want := issuance.Authority{Subject: c.SubjectDER, SameBytes: c.Certificate != nil, PublicKey: request.PublicKey, Issuer: parent.Certificate, CertifiesCAs: c.Type == Intermediate, Now: s.Now()}
+	want := issuance.Authority{
+		Subject: c.SubjectDER, SameBytes: c.Certificate != nil, PublicKey: request.PublicKey, Issuer: parent.Certificate,
+		CertifiesCAs: c.Type == Intermediate, Now: s.Now(),
+	}
 	if waiting.Certificate != nil {
 		want.SubjectKeyID = hex.EncodeToString(waiting.SubjectKeyID(request.PublicKey))
 	}

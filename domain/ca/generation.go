@@ -34,13 +34,15 @@ func (generation) TableName() string { return "ca_generations" }
 
 func (g *generation) show(c *CertificationAuthority) *CertificationAuthority {
 	v := *c
-	v.KeyGeneration, v.KeyStore, v.KeyID, v.Certificate, v.SerialNumber, v.IssuerGeneration = g.Number, g.KeyStore, g.KeyID, g.Certificate, g.SerialNumber, g.IssuerGeneration
+	v.KeyGeneration, v.KeyStore, v.KeyID, v.Certificate, v.SerialNumber, v.IssuerGeneration = g.Number, g.KeyStore, g.KeyID, g.Certificate,
+		g.SerialNumber, g.IssuerGeneration
 	v.NotBefore, v.NotAfter = g.NotBefore, g.NotAfter
 	return &v
 }
 
 func (g *generation) take(v *CertificationAuthority) {
-	g.CAID, g.Number, g.KeyStore, g.KeyID, g.Certificate, g.SerialNumber, g.IssuerGeneration = v.ID, v.KeyGeneration, v.KeyStore, v.KeyID, v.Certificate, v.SerialNumber, v.IssuerGeneration
+	g.CAID, g.Number, g.KeyStore, g.KeyID, g.Certificate, g.SerialNumber, g.IssuerGeneration = v.ID, v.KeyGeneration, v.KeyStore, v.KeyID,
+		v.Certificate, v.SerialNumber, v.IssuerGeneration
 	g.NotBefore, g.NotAfter = v.NotBefore, v.NotAfter
 }
 
@@ -162,12 +164,19 @@ func (s *Service) KeepsKey(ctx context.Context, store, keyID string) (bool, erro
 
 // AddKey notes, in the transaction of ctx, the key that a renewal has made.
 func (s *Service) AddKey(ctx context.Context, c *CertificationAuthority, store, keyID string, notAfter time.Time) error {
-	return s.Store.DB(ctx).Create(&generation{CAID: c.ID, Number: c.KeyGeneration + 1, CreatedAt: s.Now(), KeyStore: store, KeyID: keyID, NotAfter: notAfter, IssuerGeneration: 1}).Error
+	return s.Store.DB(ctx).Create(
+		&generation{
+			CAID: c.ID, Number: c.KeyGeneration + 1, CreatedAt: s.Now(), KeyStore: store, KeyID: keyID, NotAfter: notAfter,
+			IssuerGeneration: 1,
+		},
+	).Error
 }
 
 // ChangeKey is Change for the CA seen with one of its keys. Of a key that it does not issue with, nothing that was
 // signed depends on what is changed: Version stays.
-func (s *Service) ChangeKey(ctx context.Context, id string, number int64, fn func(*CertificationAuthority) error) (*CertificationAuthority, error) {
+func (s *Service) ChangeKey(
+	ctx context.Context, id string, number int64, fn func(*CertificationAuthority) error,
+) (*CertificationAuthority, error) {
 	c := &CertificationAuthority{}
 	if err := s.Store.ForUpdate(s.Store.DB(ctx)).Take(c, "id = ? AND purged_at IS NULL", id).Error; err != nil {
 		return nil, err
@@ -241,19 +250,25 @@ type OwnCertificate struct {
 func (OwnCertificate) TableName() string { return "ca_certificates" }
 
 // AddCertificate notes, in the transaction of ctx, a certificate that the CA has from now on.
-func (s *Service) AddCertificate(ctx context.Context, c *CertificationAuthority, kind CertificateKind, der []byte, keyGeneration, issuerGeneration int64) error {
+func (s *Service) AddCertificate(
+	ctx context.Context, c *CertificationAuthority, kind CertificateKind, der []byte, keyGeneration, issuerGeneration int64,
+) error {
 	d, err := issuance.Inspect(der)
 	if err != nil {
 		return err
 	}
-	return s.Store.DB(ctx).Create(&OwnCertificate{CAID: c.ID, SerialNumber: d.SerialNumber, Kind: kind, KeyGeneration: keyGeneration, IssuerGeneration: issuerGeneration,
-		NotBefore: d.NotBefore, NotAfter: d.NotAfter, DER: der, CreatedAt: s.Now()}).Error
+	return s.Store.DB(ctx).Create(
+		&OwnCertificate{
+			CAID: c.ID, SerialNumber: d.SerialNumber, Kind: kind, KeyGeneration: keyGeneration, IssuerGeneration: issuerGeneration,
+			NotBefore: d.NotBefore, NotAfter: d.NotAfter, DER: der, CreatedAt: s.Now()}).Error
 }
 
 // HasCertificate tells whether the CA has a certificate of the kind for one of its keys.
 func (s *Service) HasCertificate(ctx context.Context, id string, kind CertificateKind, keyGeneration int64) (bool, error) {
 	var n int64
-	err := s.Store.DB(ctx).Model(&OwnCertificate{}).Where("ca_id = ? AND kind = ? AND key_generation = ?", id, kind, keyGeneration).Count(&n).Error
+	err := s.Store.DB(ctx).Model(&OwnCertificate{}).Where(
+		"ca_id = ? AND kind = ? AND key_generation = ?", id, kind, keyGeneration,
+	).Count(&n).Error
 	return n > 0, err
 }
 
@@ -263,7 +278,9 @@ func (s *Service) Certificates(ctx context.Context, c *CertificationAuthority) (
 		return nil, err
 	}
 	var list []*OwnCertificate
-	if err := s.Store.DB(ctx).Where("ca_id = ?", c.ID).Order("created_at DESC, key_generation DESC, kind DESC").Find(&list).Error; err != nil {
+	if err := s.Store.DB(ctx).Where("ca_id = ?", c.ID).Order(
+		"created_at DESC, key_generation DESC, kind DESC",
+	).Find(&list).Error; err != nil {
 		return nil, err
 	}
 	views, err := s.Generations(ctx, c)

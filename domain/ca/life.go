@@ -32,16 +32,23 @@ func (s *Service) Change(ctx context.Context, id string, fn func(*CertificationA
 // Unsettle has all CAs of a partition looked at again by who signs with them, in the transaction of ctx: something that
 // decides about issuing has changed.
 func (s *Service) Unsettle(ctx context.Context, partitionID string) error {
-	return s.Store.DB(ctx).Model(&CertificationAuthority{}).Where("partition_id = ? AND purged_at IS NULL", partitionID).Update("version", gorm.Expr("version + 1")).Error
+	return s.Store.DB(ctx).Model(&CertificationAuthority{}).Where("partition_id = ? AND purged_at IS NULL", partitionID).Update(
+		"version", gorm.Expr("version + 1"),
+	).Error
 }
 
 // BumpStatus notes, in the transaction of ctx, that the status of a certificate of this CA changed.
 func (s *Service) BumpStatus(ctx context.Context, id string) error {
-	return s.Store.DB(ctx).Model(&CertificationAuthority{}).Where("id = ?", id).Update("status_version", gorm.Expr("status_version + 1")).Error
+	return s.Store.DB(ctx).Model(&CertificationAuthority{}).Where("id = ?", id).Update(
+		"status_version", gorm.Expr("status_version + 1"),
+	).Error
 }
 
 // change is Change for a caller with a permission, with its audit event.
-func (s *Service) change(ctx context.Context, id string, p rbac.Permission, action string, fn func(context.Context, *CertificationAuthority, *audit.Event) error) (c *CertificationAuthority, err error) {
+func (s *Service) change(
+	ctx context.Context, id string, p rbac.Permission, action string,
+	fn func(context.Context, *CertificationAuthority, *audit.Event) error,
+) (c *CertificationAuthority, err error) {
 	event := audit.Event{Action: action, ObjectKind: "ca", ObjectID: id}
 	defer s.Audit.Refusal(ctx, &err, &event)
 	defer s.Approvals.Submit(ctx, &err)
@@ -75,7 +82,12 @@ func (s *Service) Delete(ctx context.Context, id, confirmIdentifier string) (*Ce
 		if confirmIdentifier != c.Identifier {
 			return fault.New(fault.Invalid, "type the identifier %s to confirm", c.Identifier).At("confirmIdentifier")
 		}
-		if err := s.ask(ctx, c, approval.Ask{Operation: approval.CADelete, Verb: VerbDelete, Payload: Deleting{id, c.Identifier}, Summary: "delete " + called(c)}); err != nil {
+		if err := s.ask(
+			ctx, c,
+			approval.Ask{
+				Operation: approval.CADelete, Verb: VerbDelete, Payload: Deleting{id, c.Identifier}, Summary: "delete " + called(c),
+			},
+		); err != nil {
 			return err
 		}
 		now := s.Now()
@@ -129,8 +141,9 @@ func (s *Service) Purge(ctx context.Context, claim *job.Claim) error {
 				return err
 			}
 		}
-		s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "ca.purge", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
-			Summary: "freed the identifier " + c.Identifier + " 24 hours after the deletion"})
+		s.Audit.Record(
+			ctx, audit.Event{PartitionID: c.PartitionID, Action: "ca.purge", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
+				Summary: "freed the identifier " + c.Identifier + " 24 hours after the deletion"})
 		return claim.Done(ctx)
 	})
 }
@@ -139,7 +152,9 @@ var errNotDeleted = fault.New(fault.Conflict, "not deleted")
 
 // SelectProfiles adds subscriber profiles to those that the CA issues under.
 func (s *Service) SelectProfiles(ctx context.Context, id string, profileIDs []string) (*CertificationAuthority, error) {
-	return s.change(ctx, id, rbac.CASelectProfiles, "ca.select-profiles", func(ctx context.Context, c *CertificationAuthority, e *audit.Event) error {
+	return s.change(ctx, id, rbac.CASelectProfiles, "ca.select-profiles", func(
+		ctx context.Context, c *CertificationAuthority, e *audit.Event,
+	) error {
 		if err := s.alive(c); err != nil {
 			return err
 		}
@@ -151,7 +166,9 @@ func (s *Service) SelectProfiles(ctx context.Context, id string, profileIDs []st
 
 // UnselectProfiles takes profiles from the CA; certificates already issued stay as they are.
 func (s *Service) UnselectProfiles(ctx context.Context, id string, profileIDs []string) (*CertificationAuthority, error) {
-	return s.change(ctx, id, rbac.CASelectProfiles, "ca.unselect-profiles", func(ctx context.Context, c *CertificationAuthority, e *audit.Event) error {
+	return s.change(ctx, id, rbac.CASelectProfiles, "ca.unselect-profiles", func(
+		ctx context.Context, c *CertificationAuthority, e *audit.Event,
+	) error {
 		if err := s.alive(c); err != nil {
 			return err
 		}
@@ -179,10 +196,16 @@ func (c *CertificationAuthority) Usable(now time.Time) error {
 		return fault.New(fault.Conflict, "%s cannot issue certificates: it is disabled", c.Identifier).At("caId").
 			Do("Choose an active certification authority, or have this one enabled.").Because(ErrDisabled)
 	default:
-		return fault.New(fault.Conflict, "%s cannot issue certificates: it is %s", c.Identifier, text.Lower(status)).At("caId").Do("Choose an active certification authority.")
+		return fault.New(fault.Conflict, "%s cannot issue certificates: it is %s", c.Identifier, text.Lower(status)).At("caId").Do(
+			"Choose an active certification authority.",
+		)
 	}
 	if c.Type == ExternalRoot {
-		return fault.New(fault.PolicyRefused, "%s is an external root: its key is elsewhere, so nothing can be issued by it here", c.Identifier).At("caId").Do("Choose a certification authority below it.")
+		return fault.New(
+			fault.PolicyRefused, "%s is an external root: its key is elsewhere, so nothing can be issued by it here", c.Identifier,
+		).At("caId").Do(
+			"Choose a certification authority below it.",
+		)
 	}
 	return nil
 }

@@ -40,7 +40,9 @@ func (s *Service) Renew(ctx context.Context, id string, kind Renewal, expiresAt 
 	return s.change(ctx, id, rbac.CACreate, "ca.renew", func(ctx context.Context, c *CertificationAuthority, e *audit.Event) error {
 		switch status := c.StatusAt(s.Now()); {
 		case c.Type == ExternalRoot:
-			return fault.New(fault.PolicyRefused, "the key of %s is elsewhere: it is renewed there", c.Identifier).Do("Import its new certificate; a root with a new key is imported under another identifier.")
+			return fault.New(fault.PolicyRefused, "the key of %s is elsewhere: it is renewed there", c.Identifier).Do(
+				"Import its new certificate; a root with a new key is imported under another identifier.",
+			)
 		case status != Active && status != Disabled && status != Expired:
 			return fault.New(fault.Conflict, "%s is %s", c.Identifier, text.Lower(status))
 		case c.Renewal != "" && c.RenewalFailure == "":
@@ -64,8 +66,14 @@ func (s *Service) Renew(ctx context.Context, id string, kind Renewal, expiresAt 
 		c.endRenewal()
 		c.Renewal, c.RenewalNotAfter = kind, &notAfter
 		e.Details = audit.Details{"renewal": kind, "expiresAt": notAfter}
-		if err := s.ask(ctx, c, approval.Ask{Operation: approval.CARenew, Verb: VerbRenew, Payload: Renewing{id, kind, &notAfter}, Summary: "renew " + called(c),
-			Facts: []approval.Fact{{Name: "Key", Value: map[Renewal]string{SameKey: "the same", NewKey: "a new one, in " + c.KeyStore}[kind]}, {Name: "Valid until", Value: notAfter.Format(time.RFC3339)}}}); err != nil {
+		if err := s.ask(
+			ctx, c,
+			approval.Ask{
+				Operation: approval.CARenew, Verb: VerbRenew, Payload: Renewing{id, kind, &notAfter}, Summary: "renew " + called(c),
+				Facts: []approval.Fact{
+					{Name: "Key", Value: map[Renewal]string{SameKey: "the same", NewKey: "a new one, in " + c.KeyStore}[kind]},
+					{Name: "Valid until", Value: notAfter.Format(time.RFC3339)},
+				}}); err != nil {
 			return err
 		}
 		e.Summary = "asked for the renewal of " + c.Identifier
@@ -88,7 +96,11 @@ func (s *Service) renewedUntil(ctx context.Context, c *CertificationAuthority, a
 			return notAfter, err
 		}
 		if asked != nil && notAfter.After(parent.NotAfter) {
-			return notAfter, fault.New(fault.Invalid, "%s itself expires on %s", parent.Identifier, parent.NotAfter.Format(time.DateOnly)).At("expiresAt").Do("Choose an earlier date, or renew that CA first.")
+			return notAfter, fault.New(
+				fault.Invalid, "%s itself expires on %s", parent.Identifier, parent.NotAfter.Format(time.DateOnly),
+			).At("expiresAt").Do(
+				"Choose an earlier date, or renew that CA first.",
+			)
 		}
 		if notAfter.After(parent.NotAfter) {
 			notAfter = parent.NotAfter
@@ -96,7 +108,9 @@ func (s *Service) renewedUntil(ctx context.Context, c *CertificationAuthority, a
 	}
 	notAfter = notAfter.UTC().Truncate(time.Second)
 	if !notAfter.After(now.Add(time.Hour)) || notAfter.Year() > 9998 {
-		return notAfter, fault.New(fault.Invalid, "the expiry date must lie at least an hour ahead and before the year 9999").At("expiresAt")
+		return notAfter, fault.New(
+			fault.Invalid, "the expiry date must lie at least an hour ahead and before the year 9999",
+		).At("expiresAt")
 	}
 	return notAfter, nil
 }

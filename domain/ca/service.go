@@ -100,7 +100,12 @@ func CheckIdentifier(field, identifier string) error {
 
 // Create records a new CA with status CREATING; a job makes its key, certificate, OCSP signer and first CRL.
 func (s *Service) Create(ctx context.Context, r Request) (_ *CertificationAuthority, err error) {
-	defer s.Audit.Refusal(ctx, &err, &audit.Event{PartitionID: r.PartitionID, Action: "ca.create", ObjectKind: "ca", ObjectName: strings.Trim(text.Quote(r.Identifier), `"`)})
+	defer s.Audit.Refusal(
+		ctx, &err,
+		&audit.Event{
+			PartitionID: r.PartitionID, Action: "ca.create", ObjectKind: "ca", ObjectName: strings.Trim(text.Quote(r.Identifier), `"`),
+		},
+	)
 	defer s.Approvals.Submit(ctx, &err)
 	if err := s.Guard.Require(ctx, rbac.CACreate, r.PartitionID); err != nil {
 		return nil, err
@@ -136,10 +141,13 @@ func (s *Service) Create(ctx context.Context, r Request) (_ *CertificationAuthor
 		if err := s.askCreate(ctx, r, c); err != nil {
 			return err
 		}
-		s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "ca.create", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
-			Summary: "asked for certification authority " + c.Identifier,
-			Details: audit.Details{"type": c.Type, "subject": c.Subject, "signingAlgorithm": c.SigningAlgorithm, "keyStore": c.KeyStore, "expiresAt": c.NotAfter, "parentId": c.ParentID, "profiles": r.ProfileIDs,
-				"pathLength": c.PathLength, "nameConstraints": c.NameConstraints}})
+		s.Audit.Record(
+			ctx, audit.Event{PartitionID: c.PartitionID, Action: "ca.create", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
+				Summary: "asked for certification authority " + c.Identifier,
+				Details: audit.Details{
+					"type": c.Type, "subject": c.Subject, "signingAlgorithm": c.SigningAlgorithm, "keyStore": c.KeyStore,
+					"expiresAt": c.NotAfter, "parentId": c.ParentID, "profiles": r.ProfileIDs,
+					"pathLength": c.PathLength, "nameConstraints": c.NameConstraints}})
 		if err := s.Jobs.Enqueue(ctx, CreateJob, c.ID, s.Now(), nil); err != nil {
 			return err
 		}
@@ -151,7 +159,10 @@ func (s *Service) Create(ctx context.Context, r Request) (_ *CertificationAuthor
 func (s *Service) askCreate(ctx context.Context, r Request, c *CertificationAuthority) error {
 	// As it was checked and is shown, whatever the defaults are by then.
 	r.KeyStore, r.ExpiresAt = c.KeyStore, &c.NotAfter
-	facts := []approval.Fact{{Name: "Signing algorithm", Value: c.SigningAlgorithm}, {Name: "Key store", Value: c.KeyStore}, {Name: "Valid until", Value: c.NotAfter.Format(time.RFC3339)}}
+	facts := []approval.Fact{
+		{Name: "Signing algorithm", Value: c.SigningAlgorithm}, {Name: "Key store", Value: c.KeyStore},
+		{Name: "Valid until", Value: c.NotAfter.Format(time.RFC3339)},
+	}
 	if c.ParentID != nil {
 		parent, err := s.find(ctx, s.Store.DB(ctx).Where("id = ?", *c.ParentID))
 		if err != nil {
@@ -174,7 +185,9 @@ func (s *Service) askCreate(ctx context.Context, r Request, c *CertificationAuth
 			facts = append(facts, approval.Fact{Name: []string{"Permitted names", "Excluded names"}[n], Value: strings.Join(said, ", ")})
 		}
 	}
-	return s.ask(ctx, c, approval.Ask{Operation: approval.CACreate, Verb: VerbCreate, Payload: r, Summary: "create " + called(c), Facts: facts})
+	return s.ask(
+		ctx, c, approval.Ask{Operation: approval.CACreate, Verb: VerbCreate, Payload: r, Summary: "create " + called(c), Facts: facts},
+	)
 }
 
 func (s *Service) prepare(ctx context.Context, r Request) (*CertificationAuthority, error) {
@@ -187,14 +200,20 @@ func (s *Service) prepare(ctx context.Context, r Request) (*CertificationAuthori
 	}
 	a, err := algorithm.ForLabel(r.SigningAlgorithm)
 	if err != nil {
-		return nil, fault.New(fault.Invalid, "%s is not a signing algorithm of this deployment", text.Quote(r.SigningAlgorithm)).At("signingAlgorithm").Do("Choose one of deployment.signingAlgorithms.")
+		return nil, fault.New(
+			fault.Invalid, "%s is not a signing algorithm of this deployment", text.Quote(r.SigningAlgorithm),
+		).At("signingAlgorithm").Do(
+			"Choose one of deployment.signingAlgorithms.",
+		)
 	}
 	keys, err := s.keyStore(ctx, r.KeyStore)
 	if err != nil {
 		return nil, err
 	}
 	if keys.Custody(a) == "" {
-		return nil, fault.New(fault.PolicyRefused, "the key store %s cannot keep keys of %s", keys.Name, a.Label).At("keyStore").Do("Choose another key store, or RSA or ECDSA.")
+		return nil, fault.New(fault.PolicyRefused, "the key store %s cannot keep keys of %s", keys.Name, a.Label).At("keyStore").Do(
+			"Choose another key store, or RSA or ECDSA.",
+		)
 	}
 	subject, err := name.Parse(r.Subject)
 	if err != nil {
@@ -215,7 +234,9 @@ func (s *Service) prepare(ctx context.Context, r Request) (*CertificationAuthori
 			return nil, fault.New(fault.Invalid, "choose the certification authority that certifies this one").At("parentId")
 		}
 	case ExternalRoot:
-		return nil, fault.New(fault.Invalid, "an external root is not created but imported, with its certificate").At("type").Do("Use importExternalRoot.")
+		return nil, fault.New(
+			fault.Invalid, "an external root is not created but imported, with its certificate",
+		).At("type").Do("Use importExternalRoot.")
 	default:
 		return nil, fault.New(fault.Invalid, "unknown type of certification authority").At("type")
 	}
@@ -229,7 +250,9 @@ func (s *Service) prepare(ctx context.Context, r Request) (*CertificationAuthori
 			notAfter = parent.NotAfter
 		}
 		if r.ExpiresAt != nil && r.ExpiresAt.After(parent.NotAfter) {
-			return nil, fault.New(fault.Invalid, "%s itself expires on %s", parent.Identifier, parent.NotAfter.Format(time.DateOnly)).At("expiresAt").Do("Choose an earlier date.")
+			return nil, fault.New(
+				fault.Invalid, "%s itself expires on %s", parent.Identifier, parent.NotAfter.Format(time.DateOnly),
+			).At("expiresAt").Do("Choose an earlier date.")
 		}
 	}
 	if r.ExpiresAt != nil {
@@ -248,7 +271,8 @@ func (s *Service) prepare(ctx context.Context, r Request) (*CertificationAuthori
 	return &CertificationAuthority{
 		ID: uuid.Must(uuid.NewV7()).String(), PartitionID: r.PartitionID, Identifier: r.Identifier, FriendlyName: r.FriendlyName,
 		Type: r.Type, Status: Creating, ParentID: r.ParentID, SigningAlgorithm: r.SigningAlgorithm,
-		Subject: subject.String(), SubjectDER: subject.DER(), NotAfter: notAfter.Truncate(time.Second), CRLEnabled: crl, OCSPEnabled: r.OCSPEnabled,
+		Subject: subject.String(), SubjectDER: subject.DER(), NotAfter: notAfter.Truncate(time.Second), CRLEnabled: crl,
+		OCSPEnabled:  r.OCSPEnabled,
 		CreationStep: StepQueued, CreatedAt: now, CreatedBy: rbac.ActorFrom(ctx).Name, KeyStore: keys.Name,
 		KeyGeneration: 1, IssuerGeneration: 1, PathLength: r.PathLength, NameConstraints: r.NameConstraints,
 		CRLAutoShard: true, CRLComplete: true, CRLShardFirst: 1,
@@ -273,7 +297,10 @@ func (s *Service) checkName(ctx context.Context, partitionID string, subject []b
 	}
 	var others []*CertificationAuthority
 	if err := s.Store.DB(ctx).Select("id", "identifier", "subject_der").Order("created_at, id").
-		Find(&others, "partition_id = ? AND purged_at IS NULL AND status <> ? AND (type <> ? OR id = ?)", partitionID, Failed, ExternalRoot, above).Error; err != nil {
+		Find(
+			&others, "partition_id = ? AND purged_at IS NULL AND status <> ? AND (type <> ? OR id = ?)", partitionID, Failed, ExternalRoot,
+			above,
+		).Error; err != nil {
 		return err
 	}
 	for _, c := range others {
@@ -283,8 +310,13 @@ func (s *Service) checkName(ctx context.Context, partitionID string, subject []b
 			if !s.Guard.May(ctx, rbac.CABrowse, rbac.On{Partition: partitionID, CA: c.ID}) { // as for a credential of another CA
 				which = "another certification authority"
 			}
-			return fault.New(fault.Conflict, "%s has this subject already: the subject of a certification authority is unique in the partition", which).At("subject").
-				Do("Choose another subject, or renew the CA that has it. The subject of a deleted CA becomes free 24 hours after the deletion.")
+			return fault.New(
+				fault.Conflict, "%s has this subject already: the subject of a certification authority is unique in the partition", which,
+			).At("subject").
+				Do(
+					"Choose another subject, or renew the CA that has it. The subject of a deleted CA becomes free 24 hours after the " +
+						"deletion.",
+				)
 		}
 	}
 	return nil
@@ -296,7 +328,9 @@ func (s *Service) usableParent(ctx context.Context, r Request, lock bool) (*Cert
 		query = s.Store.ForUpdate(query)
 	}
 	var parents []*CertificationAuthority
-	if err := query.Where("id = ? AND partition_id = ? AND purged_at IS NULL", *r.ParentID, r.PartitionID).Find(&parents).Error; err != nil {
+	if err := query.Where(
+		"id = ? AND partition_id = ? AND purged_at IS NULL", *r.ParentID, r.PartitionID,
+	).Find(&parents).Error; err != nil {
 		return nil, err
 	}
 	if len(parents) == 0 {
@@ -304,10 +338,16 @@ func (s *Service) usableParent(ctx context.Context, r Request, lock bool) (*Cert
 	}
 	parent := parents[0]
 	if status := parent.StatusAt(s.Now()); status != Active {
-		return nil, fault.New(fault.Conflict, "%s cannot certify another CA: it is %s", parent.Identifier, text.Lower(status)).At("parentId").Do("Choose an active one.")
+		return nil, fault.New(
+			fault.Conflict, "%s cannot certify another CA: it is %s", parent.Identifier, text.Lower(status),
+		).At("parentId").Do("Choose an active one.")
 	}
 	if parent.Type == Issuing {
-		return nil, fault.New(fault.PolicyRefused, "%s is an issuing CA: it certifies end entities only", parent.Identifier).At("parentId").Do("Choose a root or an intermediate.")
+		return nil, fault.New(
+			fault.PolicyRefused, "%s is an issuing CA: it certifies end entities only", parent.Identifier,
+		).At("parentId").Do(
+			"Choose a root or an intermediate.",
+		)
 	}
 	d, err := issuance.Inspect(parent.Certificate)
 	if err != nil {
@@ -332,7 +372,9 @@ func (s *Service) checkConstraints(ctx context.Context, r Request) error {
 	}
 	if r.ParentID == nil {
 		if !r.NameConstraints.IsZero() {
-			return fault.New(fault.Invalid, "name constraints in the certificate of a root bind nobody: verifiers start below it").At("nameConstraints").Do("Give them to the CAs below.")
+			return fault.New(
+				fault.Invalid, "name constraints in the certificate of a root bind nobody: verifiers start below it",
+			).At("nameConstraints").Do("Give them to the CAs below.")
 		}
 		return nil
 	}
@@ -340,7 +382,9 @@ func (s *Service) checkConstraints(ctx context.Context, r Request) error {
 		return fault.New(fault.Invalid, "an issuing CA certifies end entities only: its path length is 0").At("pathLength")
 	}
 	if r.Type == Intermediate && r.PathLength != nil && *r.PathLength == 0 {
-		return fault.New(fault.Invalid, "with a path length of 0 no CA could stand below an intermediate").At("pathLength").Do("Choose 1 or more, or create an issuing CA.")
+		return fault.New(fault.Invalid, "with a path length of 0 no CA could stand below an intermediate").At("pathLength").Do(
+			"Choose 1 or more, or create an issuing CA.",
+		)
 	}
 	parent, err := s.usableParent(ctx, r, false)
 	if err != nil {
@@ -355,10 +399,14 @@ func (s *Service) checkConstraints(ctx context.Context, r Request) error {
 		least = 1
 	}
 	if *allowed-1 < least {
-		return fault.New(fault.PolicyRefused, "the path length of %s is %d: no CA of this type can stand below it", parent.Identifier, *allowed).At("parentId").Do("Choose a parent higher up.")
+		return fault.New(
+			fault.PolicyRefused, "the path length of %s is %d: no CA of this type can stand below it", parent.Identifier, *allowed,
+		).At("parentId").Do("Choose a parent higher up.")
 	}
 	if r.PathLength != nil && *r.PathLength > *allowed-1 {
-		return fault.New(fault.Invalid, "the path length of %s is %d: at most %d is possible below it", parent.Identifier, *allowed, *allowed-1).At("pathLength")
+		return fault.New(
+			fault.Invalid, "the path length of %s is %d: at most %d is possible below it", parent.Identifier, *allowed, *allowed-1,
+		).At("pathLength")
 	}
 	return nil
 }

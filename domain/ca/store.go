@@ -104,7 +104,10 @@ func (s *Service) Granted(ctx context.Context) ([]*CertificationAuthority, error
 		return nil, rbac.NotFound()
 	}
 	var list []*CertificationAuthority
-	if err := s.Store.DB(ctx).Where("partition_id = ? AND id IN ? AND deleted_at IS NULL AND purged_at IS NULL", a.Scope.Partition, slices.Sorted(maps.Keys(a.Scope.Authorities))).Order(byPlace).Find(&list).Error; err != nil {
+	if err := s.Store.DB(ctx).Where(
+		"partition_id = ? AND id IN ? AND deleted_at IS NULL AND purged_at IS NULL", a.Scope.Partition,
+		slices.Sorted(maps.Keys(a.Scope.Authorities)),
+	).Order(byPlace).Find(&list).Error; err != nil {
 		return nil, err
 	}
 	return slices.DeleteFunc(list, func(c *CertificationAuthority) bool {
@@ -156,7 +159,9 @@ func (s *Service) List(ctx context.Context, partitionID string, includeDeleted b
 }
 
 // Page is a part of List.
-func (s *Service) Page(ctx context.Context, partitionID string, includeDeleted bool, search string, p page.Request) (*page.Page[*CertificationAuthority], error) {
+func (s *Service) Page(
+	ctx context.Context, partitionID string, includeDeleted bool, search string, p page.Request,
+) (*page.Page[*CertificationAuthority], error) {
 	query, err := s.listed(ctx, partitionID, includeDeleted, search)
 	if err != nil {
 		return nil, err
@@ -174,7 +179,11 @@ func (s *Service) listed(ctx context.Context, partitionID string, includeDeleted
 	}
 	if search != "" {
 		like := page.Contains(search)
-		query = query.Where("(lower(friendly_name) LIKE ? ESCAPE '\\' OR identifier LIKE ? ESCAPE '\\' OR lower(subject) LIKE ? ESCAPE '\\' OR serial_number LIKE ? ESCAPE '\\')", like, like, like, like)
+		query = query.Where(
+			"(lower(friendly_name) LIKE ? ESCAPE '\\' OR identifier LIKE ? ESCAPE '\\' OR lower(subject) LIKE ? ESCAPE '\\' OR "+
+				"serial_number LIKE ? ESCAPE '\\')",
+			like, like, like, like,
+		)
 	}
 	return query, nil
 }
@@ -214,7 +223,9 @@ func (s *Service) Below(ctx context.Context, id string) ([]*CertificationAuthori
 	var all []*CertificationAuthority
 	for level := []string{id}; len(level) > 0; {
 		var found []*CertificationAuthority
-		if err := s.Store.DB(ctx).Where("parent_id IN ? AND purged_at IS NULL AND deleted_at IS NULL", level).Order("lower(friendly_name), id").Find(&found).Error; err != nil {
+		if err := s.Store.DB(ctx).Where(
+			"parent_id IN ? AND purged_at IS NULL AND deleted_at IS NULL", level,
+		).Order("lower(friendly_name), id").Find(&found).Error; err != nil {
 			return nil, err
 		}
 		level = nil
@@ -275,7 +286,8 @@ func (s *Service) chains(ctx context.Context, c *CertificationAuthority, kinds .
 		return all[:min(len(all), maxChains)], err
 	}
 	var cross []*OwnCertificate
-	if err := s.Store.DB(ctx).Where("ca_id = ? AND kind IN ? AND key_generation = ? AND issuer_generation <> ? AND not_after > ?", c.ID, kinds,
+	if err := s.Store.DB(ctx).Where(
+		"ca_id = ? AND kind IN ? AND key_generation = ? AND issuer_generation <> ? AND not_after > ?", c.ID, kinds,
 		c.KeyGeneration, c.KeyGeneration, s.Now()).
 		Order("issuer_generation, created_at DESC").Find(&cross).Error; err != nil {
 		return nil, err

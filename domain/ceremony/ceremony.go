@@ -63,7 +63,11 @@ type entry struct {
 
 // told are the actions that concern the life of the key, not what was issued with it. Before approvals existed, roots
 // were proposed.
-var told = []string{"approval.request", "approval.approve", "approval.reject", "approval.withdraw", "approval.expire", "approval.fail", "approval.done", "ca.propose", "ca.create", "ca.approve", "ca.reject", "ca.generate-key", "ca.certify", "ca.activate", "ca.fail", "ca.move-key", "ca.key-moved", "ca.delete", "ca.restore", "ca.renew", "ca.renewed", "ca.disable", "ca.enable"}
+var told = []string{
+	"approval.request", "approval.approve", "approval.reject", "approval.withdraw", "approval.expire", "approval.fail", "approval.done",
+	"ca.propose", "ca.create", "ca.approve", "ca.reject", "ca.generate-key", "ca.certify", "ca.activate", "ca.fail", "ca.move-key",
+	"ca.key-moved", "ca.delete", "ca.restore", "ca.renew", "ca.renewed", "ca.disable", "ca.enable",
+}
 
 // Minutes returns the minutes of a root that has a certificate, nil for other CAs.
 func (s *Service) Minutes(ctx context.Context, c *ca.CertificationAuthority) (*Minutes, error) {
@@ -84,8 +88,12 @@ func (s *Service) Minutes(ctx context.Context, c *ca.CertificationAuthority) (*M
 	sha2, old, key := sha256.Sum256(c.Certificate), sha1.Sum(c.Certificate), sha256.Sum256(details.PublicKey)
 	facts := []fact{
 		{"Certification authority", c.FriendlyName + " (" + c.Identifier + ")"}, {"Subject", c.Subject}, {"Serial number", c.SerialNumber},
-		{"Valid", c.NotBefore.UTC().Format(time.RFC3339) + " to " + c.NotAfter.UTC().Format(time.RFC3339)}, {"Signing algorithm", c.SigningAlgorithm},
-		{"SHA-256 of the certificate", colons(sha2[:])}, {"SHA-1 of the certificate", colons(old[:])}, {"SHA-256 of the public key", colons(key[:])},
+		{
+			"Valid", c.NotBefore.UTC().Format(time.RFC3339) + " to " + c.NotAfter.UTC().Format(time.RFC3339),
+		}, {"Signing algorithm", c.SigningAlgorithm},
+		{
+			"SHA-256 of the certificate", colons(sha2[:]),
+		}, {"SHA-1 of the certificate", colons(old[:])}, {"SHA-256 of the public key", colons(key[:])},
 		{"Key store", s.where(ctx, c, a)},
 	}
 	events, err := s.events(ctx, c)
@@ -93,15 +101,19 @@ func (s *Service) Minutes(ctx context.Context, c *ca.CertificationAuthority) (*M
 		return nil, err
 	}
 	var page bytes.Buffer
-	if err := minutes.Execute(&page, map[string]any{"CA": c, "Facts": facts, "Events": events, "PEM": ca.PEM(c.Certificate), "Partition": c.PartitionID,
-		"Written": s.Now().UTC().Format(time.RFC3339), "By": rbac.ActorFrom(ctx).Name}); err != nil {
+	if err := minutes.Execute(
+		&page, map[string]any{"CA": c, "Facts": facts, "Events": events, "PEM": ca.PEM(c.Certificate), "Partition": c.PartitionID,
+			"Written": s.Now().UTC().Format(time.RFC3339), "By": rbac.ActorFrom(ctx).Name}); err != nil {
 		return nil, err
 	}
 	signature, err := s.Signer.SignDetached(ctx, page.Bytes())
 	if err != nil {
 		return nil, err
 	}
-	return &Minutes{FileName: "ceremony-" + c.Identifier + "-" + s.Now().UTC().Format("20060102-150405") + ".html", HTML: page.String(), Signature: base64.StdEncoding.EncodeToString(signature)}, nil
+	return &Minutes{
+		FileName: "ceremony-" + c.Identifier + "-" + s.Now().UTC().Format("20060102-150405") + ".html", HTML: page.String(),
+		Signature: base64.StdEncoding.EncodeToString(signature),
+	}, nil
 }
 
 var custody = map[keystore.Custody]string{

@@ -28,7 +28,9 @@ func (s *Service) Behind(ctx context.Context, caID string, list []Adopted) (behi
 		serials[n] = a.SerialNumber
 	}
 	var rows []*Certificate
-	if err := s.Store.DB(ctx).Select("serial_number", "status").Where("ca_id = ? AND serial_number IN ?", caID, serials).Find(&rows).Error; err != nil {
+	if err := s.Store.DB(ctx).Select("serial_number", "status").Where(
+		"ca_id = ? AND serial_number IN ?", caID, serials,
+	).Find(&rows).Error; err != nil {
 		return nil, nil, err
 	}
 	found := map[string]*Certificate{}
@@ -58,7 +60,8 @@ func (s *Service) Adopt(ctx context.Context, caID, source string, list []Adopted
 			continue
 		}
 		before := c.Status
-		c.Status, c.RevokedAt, c.RevocationReason, c.InvalidityDate, c.SuspendedUntil = Revoked, &a.RevokedAt, a.Reason, a.InvalidityDate, nil
+		c.Status, c.RevokedAt, c.RevocationReason, c.InvalidityDate, c.SuspendedUntil = Revoked, &a.RevokedAt, a.Reason, a.InvalidityDate,
+			nil
 		if a.Reason == CertificateHold {
 			c.Status = Suspended
 		} else if c.Counted {
@@ -77,9 +80,19 @@ func (s *Service) Adopt(ctx context.Context, caID, source string, list []Adopted
 		}
 		// The same events as when it happened: feeds and webhooks tell of it.
 		action := map[Status]string{Revoked: "certificate.revoke", Suspended: "certificate.suspend"}[c.Status]
-		s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: action, ObjectKind: "certificate", ObjectID: c.ID, ObjectName: c.SerialNumber, CAID: c.CAID,
-			Summary: "Took over from " + source + " that certificate " + c.SerialNumber + " of " + c.Subject + " is " + map[Status]string{Revoked: "revoked", Suspended: "suspended"}[c.Status] + ".",
-			Details: audit.Details{"before": string(before), "after": string(c.Status), "reason": ReasonNames[a.Reason], "revokedAt": a.RevokedAt.UTC().Format(time.RFC3339), "source": source}})
+		s.Audit.Record(
+			ctx,
+			audit.Event{
+				PartitionID: c.PartitionID, Action: action, ObjectKind: "certificate", ObjectID: c.ID, ObjectName: c.SerialNumber,
+				CAID: c.CAID,
+				Summary: "Took over from " + source + " that certificate " + c.SerialNumber + " of " + c.Subject + " is " +
+					map[Status]string{
+						Revoked: "revoked", Suspended: "suspended",
+					}[c.Status] + ".",
+				Details: audit.Details{
+					"before": string(before), "after": string(c.Status), "reason": ReasonNames[a.Reason],
+					"revokedAt": a.RevokedAt.UTC().Format(time.RFC3339), "source": source,
+				}})
 		if err := s.save(ctx, c); err != nil {
 			return err
 		}

@@ -25,10 +25,12 @@ func (s *Service) groups(ctx context.Context, partitionID string) ([]Group, erro
 	var list []Group
 	err := s.Store.DB(ctx).Raw(`WITH RECURSIVE g(ca_id, profile_id, status, kind) AS (
 			SELECT n.ca_id, n.profile_id, n.status, n.kind FROM certification_authorities a JOIN certificates n
-				ON n.id = (SELECT c.id FROM certificates c WHERE c.ca_id = a.id ORDER BY c.profile_id, c.status, c.id LIMIT 1) WHERE a.partition_id = ?
+				ON n.id = (SELECT c.id FROM certificates c WHERE c.ca_id = a.id ORDER BY c.profile_id, c.status, c.id LIMIT 1) WHERE
+					a.partition_id = ?
 			UNION ALL
 			SELECT n.ca_id, n.profile_id, n.status, n.kind FROM g JOIN certificates n
-				ON n.id = (SELECT c.id FROM certificates c WHERE c.ca_id = g.ca_id AND (c.profile_id, c.status) > (g.profile_id, g.status) ORDER BY c.profile_id, c.status, c.id LIMIT 1))
+				ON n.id = (SELECT c.id FROM certificates c WHERE c.ca_id = g.ca_id AND (c.profile_id, c.status) > (g.profile_id, g.status)
+					ORDER BY c.profile_id, c.status, c.id LIMIT 1))
 		SELECT ca_id, profile_id, status, kind FROM g`, partitionID).Scan(&list).Error
 	return list, err
 }
@@ -37,7 +39,8 @@ func (s *Service) groups(ctx context.Context, partitionID string) ([]Group, erro
 func (s *Service) chosen(ctx context.Context, partitionID string, f Filter) ([]Group, error) {
 	list, err := s.groups(ctx, partitionID)
 	return slices.DeleteFunc(list, func(g Group) bool {
-		return len(f.Status) > 0 && !slices.Contains(f.Status, g.Status) || f.CAID != "" && g.CAID != f.CAID || f.ProfileID != "" && g.ProfileID != f.ProfileID || f.LeaveOutSigners && g.Kind == OCSPSigner
+		return len(f.Status) > 0 && !slices.Contains(f.Status, g.Status) || f.CAID != "" && g.CAID != f.CAID || f.ProfileID != "" &&
+			g.ProfileID != f.ProfileID || f.LeaveOutSigners && g.Kind == OCSPSigner
 	}), err
 }
 
@@ -198,7 +201,10 @@ func (s *Service) branches(f Filter, groups []Group, o order) []branch {
 		}
 	default:
 		for _, g := range groups {
-			list = append(list, branch{where: with("ca_id = ? AND profile_id = ? AND status = ?", g.CAID, g.ProfileID, g.Status), sorted: o.sort == Newest})
+			list = append(
+				list,
+				branch{where: with("ca_id = ? AND profile_id = ? AND status = ?", g.CAID, g.ProfileID, g.Status), sorted: o.sort == Newest},
+			)
 		}
 	}
 	return list
@@ -234,7 +240,8 @@ func (s *Service) merge(ctx context.Context, branches []branch, o order, limit i
 			args = append(args, w.args...)
 		}
 		var found []place
-		if err := s.Store.DB(ctx).Raw("SELECT "+columns+" FROM ("+strings.Join(parts, " UNION ALL ")+") AS u ORDER BY "+o.by()+fmt.Sprintf(" LIMIT %d", limit), args...).Scan(&found).Error; err != nil {
+		if err := s.Store.DB(ctx).Raw("SELECT "+columns+" FROM ("+strings.Join(parts, " UNION ALL ")+") AS u ORDER BY "+o.by()+
+			fmt.Sprintf(" LIMIT %d", limit), args...).Scan(&found).Error; err != nil {
 			return nil, err
 		}
 		all = append(all, found...)
@@ -254,7 +261,9 @@ func (s *Service) count(ctx context.Context, branches []branch, limit int) (int6
 			args = append(args, b.args...)
 		}
 		var n int64
-		if err := s.Store.DB(ctx).Raw(fmt.Sprintf("SELECT count(*) FROM (SELECT * FROM (%s) AS u LIMIT %d) AS bounded", strings.Join(parts, " UNION ALL "), limit), args...).Scan(&n).Error; err != nil {
+		if err := s.Store.DB(ctx).Raw(fmt.Sprintf(
+			"SELECT count(*) FROM (SELECT * FROM (%s) AS u LIMIT %d) AS bounded", strings.Join(parts, " UNION ALL "), limit,
+		), args...).Scan(&n).Error; err != nil {
 			return 0, err
 		}
 		if total += n; total >= int64(limit) {

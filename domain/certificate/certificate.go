@@ -43,7 +43,8 @@ const (
 // ReasonNames are the eight reasons that a revocation can give.
 var ReasonNames = map[Reason]string{
 	Unspecified: "UNSPECIFIED", KeyCompromise: "KEY_COMPROMISE", CACompromise: "CA_COMPROMISE", AffiliationChanged: "AFFILIATION_CHANGED",
-	Superseded: "SUPERSEDED", CessationOfOperation: "CESSATION_OF_OPERATION", PrivilegeWithdrawn: "PRIVILEGE_WITHDRAWN", AACompromise: "AA_COMPROMISE",
+	Superseded: "SUPERSEDED", CessationOfOperation: "CESSATION_OF_OPERATION", PrivilegeWithdrawn: "PRIVILEGE_WITHDRAWN",
+	AACompromise: "AA_COMPROMISE",
 }
 
 // Certificate is one certificate (RFC 5280 section 4).

@@ -103,7 +103,10 @@ func (s *Service) RevokeSerials(ctx context.Context, r RevokingSerials) (_ []err
 	if err := s.Guard.RequireOn(ctx, rbac.CertificateChangeStatus, rbac.On{Partition: c.PartitionID, CA: c.ID}); err != nil {
 		return nil, err
 	}
-	defer s.Audit.Refusal(ctx, &err, &audit.Event{PartitionID: c.PartitionID, Action: "certificate.revoke", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier})
+	defer s.Audit.Refusal(
+		ctx, &err,
+		&audit.Event{PartitionID: c.PartitionID, Action: "certificate.revoke", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier},
+	)
 	defer s.Approvals.Submit(ctx, &err)
 	if n := len(r.Serials); n == 0 || n > MaxSerials {
 		return nil, fault.New(fault.Invalid, "1 to %d serial numbers", MaxSerials).At("serialNumbers")
@@ -133,7 +136,9 @@ func (s *Service) RevokeSerials(ctx context.Context, r RevokingSerials) (_ []err
 			return err
 		}
 		var rows []*Certificate
-		if err := s.Store.DB(ctx).Select("id", "serial_number", "kind").Where("ca_id = ? AND serial_number IN ?", c.ID, slices.Sorted(maps.Keys(serials))).Find(&rows).Error; err != nil {
+		if err := s.Store.DB(ctx).Select("id", "serial_number", "kind").Where(
+			"ca_id = ? AND serial_number IN ?", c.ID, slices.Sorted(maps.Keys(serials)),
+		).Find(&rows).Error; err != nil {
 			return err
 		}
 		found := map[string]*Certificate{}
@@ -155,10 +160,14 @@ func (s *Service) RevokeSerials(ctx context.Context, r RevokingSerials) (_ []err
 			case row == nil:
 				answers[n] = rbac.NotFound()
 			case row.Kind != Subscriber:
-				answers[n] = fault.New(fault.PolicyRefused, "only certificates of subscribers are revoked many at a time").Do("Revoke it by itself.")
+				answers[n] = fault.New(
+					fault.PolicyRefused, "only certificates of subscribers are revoked many at a time",
+				).Do("Revoke it by itself.")
 			case !listed[row.ID]:
 				listed[row.ID] = true
-				list = append(list, Revocation{CertificateID: row.ID, Reason: r.Reason, InvalidityDate: r.InvalidityDate, Comment: r.Comment})
+				list = append(
+					list, Revocation{CertificateID: row.ID, Reason: r.Reason, InvalidityDate: r.InvalidityDate, Comment: r.Comment},
+				)
 			}
 		}
 		operation := "cagw"
@@ -180,9 +189,16 @@ func (s *Service) RevokeSerials(ctx context.Context, r RevokingSerials) (_ []err
 }
 
 func (s *Service) ask(ctx context.Context, c *ca.CertificationAuthority, r RevokingSerials) error {
-	return s.Approvals.Ask(ctx, approval.Ask{PartitionID: c.PartitionID, Operation: approval.BulkRevoke, Verb: VerbRevokeSerials, Payload: r, ObjectKind: "ca", ObjectID: c.ID,
-		Summary: "revoke " + strconv.Itoa(len(r.Serials)) + " certificates of " + c.Identifier,
-		Facts:   []approval.Fact{{Name: "Issuer", Value: c.FriendlyName + " (" + c.Identifier + ")"}, {Name: "Certificates", Value: strconv.Itoa(len(r.Serials))}, {Name: "Reason", Value: ReasonNames[r.Reason]}}})
+	return s.Approvals.Ask(
+		ctx,
+		approval.Ask{
+			PartitionID: c.PartitionID, Operation: approval.BulkRevoke, Verb: VerbRevokeSerials, Payload: r, ObjectKind: "ca",
+			ObjectID: c.ID,
+			Summary:  "revoke " + strconv.Itoa(len(r.Serials)) + " certificates of " + c.Identifier,
+			Facts: []approval.Fact{
+				{Name: "Issuer", Value: c.FriendlyName + " (" + c.Identifier + ")"},
+				{Name: "Certificates", Value: strconv.Itoa(len(r.Serials))}, {Name: "Reason", Value: ReasonNames[r.Reason]},
+			}})
 }
 
 // FeedAction is what happened to a certificate.
@@ -195,7 +211,8 @@ const (
 	FeedUnheld  FeedAction = "unheld"
 )
 
-var feedActions = map[string]FeedAction{"certificate.issue": FeedIssued, "ca.certify": FeedIssued, "ocsp-signer.issue": FeedIssued, "delegate.issue": FeedIssued,
+var feedActions = map[string]FeedAction{
+	"certificate.issue": FeedIssued, "ca.certify": FeedIssued, "ocsp-signer.issue": FeedIssued, "delegate.issue": FeedIssued,
 	"certificate.revoke": FeedRevoked, "certificate.suspend": FeedHeld, "certificate.unsuspend": FeedUnheld}
 
 // FeedEvent is a line of the history of a CA's inventory.
@@ -215,7 +232,9 @@ const feedSlack = 10 * time.Minute
 // Feed returns up to limit events of a CA's inventory from an instant on that come after the given sequence, oldest first.
 // Sequences are given in the order of commits, under the lock of the audit chain: whoever goes on from the last one
 // misses nothing and sees nothing twice. scanned is where to go on.
-func (s *Service) Feed(ctx context.Context, c *ca.CertificationAuthority, start time.Time, after int64, limit int) (_ []FeedEvent, scanned int64, more bool, err error) {
+func (s *Service) Feed(
+	ctx context.Context, c *ca.CertificationAuthority, start time.Time, after int64, limit int,
+) (_ []FeedEvent, scanned int64, more bool, err error) {
 	if err := s.Guard.RequireOn(ctx, rbac.CertificateBrowse, rbac.On{Partition: c.PartitionID, CA: c.ID}); err != nil {
 		return nil, 0, false, err
 	}
@@ -225,7 +244,9 @@ func (s *Service) Feed(ctx context.Context, c *ca.CertificationAuthority, start 
 		}
 	}
 	var rows []*audit.Event
-	if err := s.Store.DB(ctx).Where("ca_id = ? AND ca_id <> '' AND sequence > ? AND time >= ?", c.ID, after, start.UTC()).Order("sequence").Limit(limit + 1).Find(&rows).Error; err != nil {
+	if err := s.Store.DB(ctx).Where(
+		"ca_id = ? AND ca_id <> '' AND sequence > ? AND time >= ?", c.ID, after, start.UTC(),
+	).Order("sequence").Limit(limit + 1).Find(&rows).Error; err != nil {
 		return nil, 0, false, err
 	}
 	if more = len(rows) > limit; more {
@@ -236,7 +257,9 @@ func (s *Service) Feed(ctx context.Context, c *ca.CertificationAuthority, start 
 		ids, scanned = append(ids, e.ObjectID), e.Sequence
 	}
 	var certificates []*Certificate
-	if err := s.Store.DB(ctx).Select("id", "serial_number", "der", "subject", "not_after").Where("id IN ?", ids).Find(&certificates).Error; err != nil {
+	if err := s.Store.DB(ctx).Select(
+		"id", "serial_number", "der", "subject", "not_after",
+	).Where("id IN ?", ids).Find(&certificates).Error; err != nil {
 		return nil, 0, false, err
 	}
 	byID := map[string]*Certificate{}
@@ -264,7 +287,9 @@ func (s *Service) before(ctx context.Context, partitionID string, at time.Time) 
 	for high-low > 1 {
 		middle := low + (high-low)/2
 		var times []time.Time
-		if err := s.Store.DB(ctx).Table("audit_events").Where("partition_id = ? AND sequence = ?", partitionID, middle).Pluck("time", &times).Error; err != nil {
+		if err := s.Store.DB(ctx).Table("audit_events").Where(
+			"partition_id = ? AND sequence = ?", partitionID, middle,
+		).Pluck("time", &times).Error; err != nil {
 			return 0, err
 		}
 		if len(times) == 0 {

@@ -102,7 +102,9 @@ func (q Quoted) beginnings() []string {
 
 // means tells whether the end of the serial number or the fingerprint is that of a certificate.
 func (q Quoted) means(c *Certificate) bool {
-	return len(q.digits) >= leastDigits && strings.HasSuffix(c.SerialNumber, q.digits) || q.fingerprint() != "" && slices.Contains(fingerprints(c.DER), q.fingerprint())
+	return len(q.digits) >= leastDigits && strings.HasSuffix(c.SerialNumber, q.digits) || q.fingerprint() != "" && slices.Contains(
+		fingerprints(c.DER), q.fingerprint(),
+	)
 }
 
 func fingerprints(der []byte) []string {
@@ -140,18 +142,26 @@ func (s *Service) meant(ctx context.Context, partitionID string, q Quoted) (ids 
 	var candidates []string
 	for _, m := range looked {
 		var some []string
-		if err := s.Store.DB(ctx).Raw(fmt.Sprintf("SELECT certificate_id FROM certificate_words WHERE partition_id = ? AND word >= ? AND word < ? LIMIT %d", few), partitionID, m, m+behindAll).Scan(&some).Error; err != nil {
+		if err := s.Store.DB(ctx).Raw(
+			fmt.Sprintf("SELECT certificate_id FROM certificate_words WHERE partition_id = ? AND word >= ? AND word < ? LIMIT %d", few),
+			partitionID, m, m+behindAll,
+		).Scan(&some).Error; err != nil {
 			return nil, err
 		}
 		candidates = append(candidates, some...)
 	}
 	var unread []string
-	if err := s.Store.DB(ctx).Raw(fmt.Sprintf("SELECT certificate_id FROM certificates_unread WHERE partition_id = ? ORDER BY certificate_id DESC LIMIT %d", first), partitionID).Scan(&unread).Error; err != nil {
+	if err := s.Store.DB(ctx).Raw(
+		fmt.Sprintf("SELECT certificate_id FROM certificates_unread WHERE partition_id = ? ORDER BY certificate_id DESC LIMIT %d", first),
+		partitionID,
+	).Scan(&unread).Error; err != nil {
 		return nil, err
 	}
 	for chunk := range slices.Chunk(append(candidates, unread...), step) {
 		var rows []*Certificate
-		if err := s.Store.DB(ctx).Select("id", "serial_number", "der").Find(&rows, "id IN ? AND partition_id = ?", chunk, partitionID).Error; err != nil {
+		if err := s.Store.DB(ctx).Select("id", "serial_number", "der").Find(
+			&rows, "id IN ? AND partition_id = ?", chunk, partitionID,
+		).Error; err != nil {
 			return nil, err
 		}
 		for _, c := range rows {

@@ -43,14 +43,18 @@ func (s *Service) DeletionImpact(ctx context.Context, c *ca.CertificationAuthori
 	for _, b := range below {
 		ids = append(ids, b.ID)
 	}
-	active := s.Store.DB(ctx).Model(&Certificate{}).Where("ca_id IN ? AND kind = ? AND status <> ? AND not_after >= ?", ids, Subscriber, Revoked, s.Now())
+	active := s.Store.DB(ctx).Model(&Certificate{}).Where(
+		"ca_id IN ? AND kind = ? AND status <> ? AND not_after >= ?", ids, Subscriber, Revoked, s.Now(),
+	)
 	if err := active.Session(fresh).Count(&impact.Certificates).Error; err != nil {
 		return nil, err
 	}
 	if err := active.Session(fresh).Order("not_after DESC, id").Limit(first).Find(&impact.FirstCertificates).Error; err != nil {
 		return nil, err
 	}
-	entities := s.Store.DB(ctx).Model(&endentity.EndEntity{}).Where("id IN (?)", active.Session(fresh).Select("end_entity_id").Where("end_entity_id IS NOT NULL"))
+	entities := s.Store.DB(ctx).Model(&endentity.EndEntity{}).Where(
+		"id IN (?)", active.Session(fresh).Select("end_entity_id").Where("end_entity_id IS NOT NULL"),
+	)
 	if err := entities.Session(fresh).Count(&impact.EndEntities).Error; err != nil {
 		return nil, err
 	}

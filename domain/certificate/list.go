@@ -266,7 +266,9 @@ func (s *Service) filtered(ctx context.Context, partitionID string, f Filter) (*
 		return nil, err
 	}
 	// An index begins with the CA, none with the partition.
-	query := s.Store.DB(ctx).Model(&Certificate{}).Where("partition_id = ? AND ca_id IN (SELECT id FROM certification_authorities WHERE partition_id = ?)", partitionID, partitionID)
+	query := s.Store.DB(ctx).Model(&Certificate{}).Where(
+		"partition_id = ? AND ca_id IN (SELECT id FROM certification_authorities WHERE partition_id = ?)", partitionID, partitionID,
+	)
 	rest := s.conditions(f)
 	if rest.sql != "" {
 		query = query.Where(rest.sql, rest.args...)
@@ -294,7 +296,9 @@ func (s *Service) ActiveByCA(ctx context.Context, caIDs []string) (map[string]in
 			Active int
 		}
 		if err := s.Store.DB(ctx).Model(&Certificate{}).Select("ca_id, count(*) AS active").
-			Where("ca_id IN ? AND status <> ? AND not_after >= ?"+only.where, caIDs, Revoked, s.Now()).Group("ca_id").Scan(&rows).Error; err != nil {
+			Where(
+				"ca_id IN ? AND status <> ? AND not_after >= ?"+only.where, caIDs, Revoked, s.Now(),
+			).Group("ca_id").Scan(&rows).Error; err != nil {
 			return nil, err
 		}
 		for _, r := range rows {

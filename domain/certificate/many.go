@@ -54,14 +54,18 @@ type Revocation struct {
 // RevokeMany revokes, in the transaction of ctx, those of the given subscriber certificates that are not revoked yet,
 // with an audit event each; operation is named in it. It returns those it revoked and the CAs they are of. No CRL is
 // asked for: the caller does, once, when all is done.
-func (s *Service) RevokeMany(ctx context.Context, partitionID, operation string, list []Revocation) (revoked map[string]bool, cas []string, err error) {
+func (s *Service) RevokeMany(
+	ctx context.Context, partitionID, operation string, list []Revocation,
+) (revoked map[string]bool, cas []string, err error) {
 	if err := s.Guard.Require(ctx, rbac.CertificateChangeStatus, partitionID); err != nil {
 		return nil, nil, err
 	}
 	return s.revokeMany(ctx, partitionID, operation, list)
 }
 
-func (s *Service) revokeMany(ctx context.Context, partitionID, operation string, list []Revocation) (revoked map[string]bool, cas []string, err error) {
+func (s *Service) revokeMany(
+	ctx context.Context, partitionID, operation string, list []Revocation,
+) (revoked map[string]bool, cas []string, err error) {
 	wanted := map[string]Revocation{}
 	for _, r := range list {
 		wanted[r.CertificateID] = r
@@ -112,7 +116,8 @@ func (s *Service) revokeMany(ctx context.Context, partitionID, operation string,
 		event := audit.Event{PartitionID: partitionID, Action: "certificate.revoke", ObjectKind: "certificate", ObjectID: c.ID,
 			ObjectName: c.SerialNumber, CAID: c.CAID,
 			Summary: "revoked certificate " + c.SerialNumber + " of " + c.Subject,
-			Details: audit.Details{"before": c.Status, "after": Revoked, "reason": ReasonNames[r.Reason], "invalidityDate": r.InvalidityDate,
+			Details: audit.Details{
+				"before": c.Status, "after": Revoked, "reason": ReasonNames[r.Reason], "invalidityDate": r.InvalidityDate,
 				"bulkOperation": operation}}
 		c.say(r.Comment, &event)
 		s.Audit.Record(ctx, event)

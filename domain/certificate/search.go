@@ -67,7 +67,9 @@ func parseSearch(text string) (*search, error) {
 	if !known && len(q.serials) > 0 {
 		q.parts = nil // octets with blanks between them
 	} else if !known {
-		return nil, fault.New(fault.Invalid, "a search needs a word, or the beginning of one, of %d letters or digits", leastWord).At("filter.search")
+		return nil, fault.New(
+			fault.Invalid, "a search needs a word, or the beginning of one, of %d letters or digits", leastWord,
+		).At("filter.search")
 	}
 	return q, nil
 }
@@ -108,7 +110,12 @@ const behindAll = "\U0010ffff"
 func (s *Service) measure(ctx context.Context, partitionID string, p *part, several bool) error {
 	read := func(limit int) error {
 		p.ids = nil
-		return s.Store.DB(ctx).Raw(fmt.Sprintf("SELECT certificate_id FROM certificate_words WHERE partition_id = ? AND word >= ? AND word < ? ORDER BY word, certificate_id LIMIT %d", limit+1),
+		return s.Store.DB(ctx).Raw(
+			fmt.Sprintf(
+				"SELECT certificate_id FROM certificate_words WHERE partition_id = ? AND word >= ? AND word < ? ORDER BY word, "+
+					"certificate_id LIMIT %d",
+				limit+1,
+			),
 			partitionID, p.text, p.text+behindAll).Scan(&p.ids).Error
 	}
 	settle := func() {
@@ -125,9 +132,12 @@ func (s *Service) measure(ctx context.Context, partitionID string, p *part, seve
 		return nil
 	}
 	if err := s.Store.DB(ctx).Raw(fmt.Sprintf(`WITH RECURSIVE w(word) AS (
-			SELECT * FROM (SELECT word FROM certificate_words WHERE partition_id = ? AND word >= ? AND word < ? ORDER BY word LIMIT 1) AS least
-			UNION ALL SELECT (SELECT c.word FROM certificate_words c WHERE c.partition_id = ? AND c.word > w.word AND c.word < ? ORDER BY c.word LIMIT 1) FROM w WHERE w.word IS NOT NULL)
-		SELECT word FROM w WHERE word IS NOT NULL LIMIT %d`, fewWords+1), partitionID, p.text, p.text+behindAll, partitionID, p.text+behindAll).Scan(&p.words).Error; err != nil {
+			SELECT * FROM (SELECT word FROM certificate_words WHERE partition_id = ? AND word >= ? AND word < ? ORDER BY word LIMIT 1) AS
+				least
+			UNION ALL SELECT (SELECT c.word FROM certificate_words c WHERE c.partition_id = ? AND c.word > w.word AND c.word < ? ORDER BY
+				c.word LIMIT 1) FROM w WHERE w.word IS NOT NULL)
+		SELECT word FROM w WHERE word IS NOT NULL LIMIT
+			%d`, fewWords+1), partitionID, p.text, p.text+behindAll, partitionID, p.text+behindAll).Scan(&p.words).Error; err != nil {
 		return err
 	}
 	if len(p.words) > fewWords {
@@ -161,17 +171,30 @@ func (s *Service) stream(ctx context.Context, partitionID string, p *part, o ord
 	case p.text[0] == '.' && p.whole != "":
 		words = []string{p.whole} // where the part is, its first word is
 	default:
-		return ids, s.Store.DB(ctx).Raw(fmt.Sprintf("SELECT DISTINCT certificate_id FROM certificate_words WHERE partition_id = ? AND word >= ? AND word < ?%s ORDER BY certificate_id%s LIMIT %d", behind, direction, limit),
+		return ids, s.Store.DB(ctx).Raw(fmt.Sprintf(
+			"SELECT DISTINCT certificate_id FROM certificate_words WHERE partition_id = ? AND word >= ? AND word < ?%s ORDER BY "+
+				"certificate_id%s LIMIT %d",
+			behind, direction, limit,
+		),
 			append([]any{partitionID, p.text, p.text + behindAll}, after...)...).Scan(&ids).Error
 	}
 	var each []string
 	var args []any
 	for _, w := range words {
-		each = append(each, fmt.Sprintf("SELECT * FROM (SELECT certificate_id FROM certificate_words WHERE partition_id = ? AND word = ?%s ORDER BY certificate_id%s LIMIT %d) AS b", behind, direction, limit))
+		each = append(
+			each,
+			fmt.Sprintf(
+				"SELECT * FROM (SELECT certificate_id FROM certificate_words WHERE partition_id = ? AND word = ?%s ORDER BY "+
+					"certificate_id%s LIMIT %d) AS b",
+				behind, direction, limit,
+			),
+		)
 		args = append(append(args, partitionID, w), after...)
 	}
 	// UNION: who has two of the words is there once.
-	err := s.Store.DB(ctx).Raw("SELECT certificate_id FROM ("+strings.Join(each, " UNION ")+fmt.Sprintf(") AS u ORDER BY certificate_id%s LIMIT %d", direction, limit), args...).Scan(&ids).Error
+	err := s.Store.DB(ctx).Raw("SELECT certificate_id FROM ("+strings.Join(each, " UNION ")+fmt.Sprintf(
+		") AS u ORDER BY certificate_id%s LIMIT %d", direction, limit,
+	), args...).Scan(&ids).Error
 	return ids, err
 }
 
@@ -196,7 +219,9 @@ func (l *looker) take(ctx context.Context, ids []string) error {
 			w.and(l.rest.sql, l.rest.args...)
 		}
 		w = l.o.behind(w)
-		if err := l.Store.DB(ctx).Select("id", "not_after", "search_text", "serial_number").Where(w.sql, w.args...).Find(&rows).Error; err != nil {
+		if err := l.Store.DB(ctx).Select(
+			"id", "not_after", "search_text", "serial_number",
+		).Where(w.sql, w.args...).Find(&rows).Error; err != nil {
 			return err
 		}
 		for _, c := range rows {
@@ -239,7 +264,9 @@ func (s *Service) look(ctx context.Context, partitionID string, q *search, f Fil
 	l := &looker{s, partitionID, q, s.conditions(f), o, limit, false, nil}
 	// First what has no words: what gets them meanwhile is found by them.
 	var ids []string
-	if err := s.Store.DB(ctx).Raw(fmt.Sprintf("SELECT certificate_id FROM certificates_unread WHERE partition_id = ? LIMIT %d", sortable+1), partitionID).Scan(&ids).Error; err != nil {
+	if err := s.Store.DB(ctx).Raw(
+		fmt.Sprintf("SELECT certificate_id FROM certificates_unread WHERE partition_id = ? LIMIT %d", sortable+1), partitionID,
+	).Scan(&ids).Error; err != nil {
 		return nil, err
 	}
 	branches := s.branches(f, groups, o)
@@ -370,7 +397,9 @@ func (l *looker) among(ctx context.Context, left []string) error {
 		slices.Reverse(left)
 	}
 	if l.o.sort == Newest && l.o.after.ID != "" {
-		left = left[slices.IndexFunc(append(left, ""), func(id string) bool { return id == "" || l.o.compare(place{ID: id}, l.o.after) > 0 }):]
+		left = left[slices.IndexFunc(
+			append(left, ""), func(id string) bool { return id == "" || l.o.compare(place{ID: id}, l.o.after) > 0 },
+		):]
 	}
 	_, err := l.walk(ctx, 0, func(_ order, limit int) ([]place, error) {
 		list := places(left[:min(limit, len(left))])
@@ -397,7 +426,8 @@ func (l *looker) tested(ctx context.Context, p *part) (ids []string, err error) 
 	if tests == 0 {
 		return l.both(ctx)
 	}
-	err = l.Store.DB(ctx).Raw("SELECT DISTINCT certificate_id FROM certificate_words b WHERE "+w.sql+" ORDER BY certificate_id DESC", w.args...).Scan(&ids).Error
+	err = l.Store.DB(ctx).Raw("SELECT DISTINCT certificate_id FROM certificate_words b WHERE "+
+		""+w.sql+" ORDER BY certificate_id DESC", w.args...).Scan(&ids).Error
 	return ids, err
 }
 
@@ -423,7 +453,9 @@ func (l *looker) both(ctx context.Context) (ids []string, err error) {
 			args = append(args, l.partitionID, p.text, p.text+behindAll)
 		}
 	}
-	err = l.Store.DB(ctx).Raw(strings.Join(each, " INTERSECT ")+fmt.Sprintf(" ORDER BY certificate_id DESC LIMIT %d", sortable+1), args...).Scan(&ids).Error
+	err = l.Store.DB(ctx).Raw(strings.Join(each, " INTERSECT ")+fmt.Sprintf(
+		" ORDER BY certificate_id DESC LIMIT %d", sortable+1,
+	), args...).Scan(&ids).Error
 	return ids, err
 }
 
@@ -449,7 +481,10 @@ func (s *Service) worded(partitionID string, q *search) where {
 	var w where
 	for _, p := range q.parts {
 		if len(p.text) >= leastWord {
-			w.and("id IN (SELECT CAST(certificate_id AS text) FROM certificate_words WHERE partition_id = ? AND word >= ? AND word < ?)", partitionID, p.text, p.text+behindAll)
+			w.and(
+				"id IN (SELECT CAST(certificate_id AS text) FROM certificate_words WHERE partition_id = ? AND word >= ? AND word < ?)",
+				partitionID, p.text, p.text+behindAll,
+			)
 		}
 	}
 	var ways []string

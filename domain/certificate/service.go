@@ -60,7 +60,9 @@ func (s *Service) revoke(ctx context.Context, id string, reason Reason, invalidi
 			return fault.New(fault.Conflict, "certificate %s is already revoked", c.SerialNumber)
 		}
 		if invalidity != nil && (invalidity.After(now) || invalidity.Before(c.NotBefore)) {
-			return fault.New(fault.Invalid, "the invalidity date lies between the beginning of the certificate and now").At("invalidityDate")
+			return fault.New(
+				fault.Invalid, "the invalidity date lies between the beginning of the certificate and now",
+			).At("invalidityDate")
 		}
 		if c.Kind == CA {
 			if err := s.revokeCA(ctx, c, now); err != nil {
@@ -90,7 +92,9 @@ func (s *Service) revokeCA(ctx context.Context, c *Certificate, now time.Time) e
 		return err
 	}
 	if bytes.Equal(d.Issuer, d.Subject) && (d.AuthorityKeyID == "" || d.AuthorityKeyID == d.SubjectKeyID) {
-		return fault.New(fault.PolicyRefused, "a root cannot revoke itself: nobody could believe it").Do("Delete the certification authority and remove it from the trust stores.")
+		return fault.New(fault.PolicyRefused, "a root cannot revoke itself: nobody could believe it").Do(
+			"Delete the certification authority and remove it from the trust stores.",
+		)
 	}
 	return s.markRevoked(ctx, c, now)
 }
@@ -98,7 +102,9 @@ func (s *Service) revokeCA(ctx context.Context, c *Certificate, now time.Time) e
 // markRevoked ends the CA that a certificate is of, unless it is gone or has another certificate by now.
 func (s *Service) markRevoked(ctx context.Context, c *Certificate, now time.Time) error {
 	var revoked ca.CertificationAuthority
-	err := s.Store.DB(ctx).Take(&revoked, "partition_id = ? AND serial_number = ? AND parent_id = ? AND purged_at IS NULL", c.PartitionID, c.SerialNumber, c.CAID).Error
+	err := s.Store.DB(ctx).Take(
+		&revoked, "partition_id = ? AND serial_number = ? AND parent_id = ? AND purged_at IS NULL", c.PartitionID, c.SerialNumber, c.CAID,
+	).Error
 	if store.IsNotFound(err) {
 		return nil // its CA is gone, or has another certificate by now
 	}
@@ -177,7 +183,9 @@ func (c *Certificate) say(comment string, e *audit.Event) {
 }
 
 // change is the way of every change of status: find, permit, lock, change, record, have the CRL published.
-func (s *Service) change(ctx context.Context, id, action string, fn func(context.Context, *Certificate, *audit.Event) error) (c *Certificate, err error) {
+func (s *Service) change(
+	ctx context.Context, id, action string, fn func(context.Context, *Certificate, *audit.Event) error,
+) (c *Certificate, err error) {
 	event := audit.Event{Action: action, ObjectKind: "certificate", ObjectID: id}
 	defer s.Audit.Refusal(ctx, &err, &event)
 	found, err := s.find(ctx, id)
@@ -214,8 +222,11 @@ func (s *Service) locked(ctx context.Context, id string) (*Certificate, error) {
 }
 
 func (s *Service) save(ctx context.Context, c *Certificate) error {
-	if err := s.Store.DB(ctx).Model(c).Updates(map[string]any{"status": c.Status, "revoked_at": c.RevokedAt, "revocation_reason": c.RevocationReason, "invalidity_date": c.InvalidityDate,
-		"status_comment": c.StatusComment, "suspended_until": c.SuspendedUntil, "released_at": c.ReleasedAt, "counted": c.Counted, "status_version": changed()}).Error; err != nil {
+	if err := s.Store.DB(ctx).Model(c).Updates(
+		map[string]any{
+			"status": c.Status, "revoked_at": c.RevokedAt, "revocation_reason": c.RevocationReason, "invalidity_date": c.InvalidityDate,
+			"status_comment": c.StatusComment, "suspended_until": c.SuspendedUntil, "released_at": c.ReleasedAt, "counted": c.Counted,
+			"status_version": changed()}).Error; err != nil {
 		return err
 	}
 	return s.Jobs.Enqueue(ctx, PublishCRLJob, c.CAID, s.Now(), nil)
@@ -234,8 +245,15 @@ func (s *Service) Release(ctx context.Context, claim *job.Claim) error {
 			return err
 		}
 		if c.Status == Suspended && c.SuspendedUntil != nil && !s.Now().Before(*c.SuspendedUntil) {
-			s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "certificate.unsuspend", ObjectKind: "certificate", ObjectID: c.ID, ObjectName: c.SerialNumber, CAID: c.CAID,
-				Summary: "the suspension of certificate " + c.SerialNumber + " of " + c.Subject + " ended as set", Details: audit.Details{"before": c.Status, "after": Issued}})
+			s.Audit.Record(
+				ctx,
+				audit.Event{
+					PartitionID: c.PartitionID, Action: "certificate.unsuspend", ObjectKind: "certificate", ObjectID: c.ID,
+					ObjectName: c.SerialNumber, CAID: c.CAID,
+					Summary: "the suspension of certificate " + c.SerialNumber + " of " + c.Subject +
+						" ended as set", Details: audit.Details{
+						"before": c.Status, "after": Issued,
+					}})
 			c.unsuspend(s.Now())
 			if err := s.CAs.BumpStatus(ctx, c.CAID); err != nil {
 				return err
@@ -259,11 +277,15 @@ func (s *Service) Expire(ctx context.Context, claim *job.Claim) error {
 		// By their order: the statistics of PostgreSQL take half of the table for what has expired and is counted.
 		due := "id IN (SELECT id FROM certificates WHERE counted AND not_after < ? ORDER BY not_after LIMIT 50000)"
 		expired := s.Store.DB(ctx).Model(&Certificate{}).Where(due, now)
-		if err := expired.Select("partition_id, count(*) AS expired").Group("partition_id").Order("partition_id").Scan(&rows).Error; err != nil {
+		if err := expired.Select(
+			"partition_id, count(*) AS expired",
+		).Group("partition_id").Order("partition_id").Scan(&rows).Error; err != nil {
 			return err
 		}
 		for _, r := range rows {
-			taken := s.Store.DB(ctx).Model(&Certificate{}).Where("partition_id = ? AND counted AND "+due, r.PartitionID, now).Update("counted", false)
+			taken := s.Store.DB(ctx).Model(&Certificate{}).Where(
+				"partition_id = ? AND counted AND "+due, r.PartitionID, now,
+			).Update("counted", false)
 			if taken.Error != nil {
 				return taken.Error
 			}

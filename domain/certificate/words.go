@@ -49,7 +49,8 @@ func Words(text, serial string) []string {
 				words[shortened(w)] = true
 			}
 		}
-		for value = strings.TrimFunc(value, separator); strings.ContainsFunc(value, separator); value = strings.TrimLeftFunc(value, separator) {
+		for value = strings.TrimFunc(value, separator); strings.ContainsFunc(value,
+			separator); value = strings.TrimLeftFunc(value, separator) {
 			values["."+shortened(value)] = true
 			n := strings.IndexAny(value, ".@")
 			if n < 0 {
@@ -131,7 +132,8 @@ func (s *Service) WriteWords(ctx context.Context, claim *job.Claim) error {
 func (s *Service) writeWords(ctx context.Context) (int, error) {
 	var notes []unread
 	if err := s.Store.DB(ctx).Raw(`DELETE FROM certificates_unread WHERE certificate_id IN
-		(SELECT certificate_id FROM certificates_unread ORDER BY certificate_id LIMIT ?) RETURNING *`, unreadAtOnce).Scan(&notes).Error; err != nil || len(notes) == 0 {
+		(SELECT certificate_id FROM certificates_unread ORDER BY certificate_id LIMIT ?) RETURNING
+			*`, unreadAtOnce).Scan(&notes).Error; err != nil || len(notes) == 0 {
 		return 0, err
 	}
 	if err := s.markOld(ctx, notes); err != nil {
@@ -171,7 +173,9 @@ func (s *Service) markOld(ctx context.Context, notes []unread) error {
 		return nil
 	}
 	var rows []*Certificate
-	if err := s.Store.DB(ctx).Select("id", "serial_number", "der").Find(&rows, "id IN ?", slices.Collect(maps.Keys(old))).Error; err != nil {
+	if err := s.Store.DB(ctx).Select("id", "serial_number", "der").Find(
+		&rows, "id IN ?", slices.Collect(maps.Keys(old)),
+	).Error; err != nil {
 		return err
 	}
 	for _, c := range rows {
@@ -191,5 +195,7 @@ func (s *Service) settle(ctx context.Context) error {
 			return nil
 		}
 	}
-	return fault.New(fault.Unavailable, "certificates are being made ready for the search").Do("Try again in some minutes, or narrow the list without a search.")
+	return fault.New(fault.Unavailable, "certificates are being made ready for the search").Do(
+		"Try again in some minutes, or narrow the list without a search.",
+	)
 }

@@ -8,7 +8,10 @@ import (
 
 func TestWords(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
-		{"cn=gate-17.quux.example,ou=r&d,o=quux-werke gmbh 5eed gate-17.quux.example www.quux.example", "example gate gmbh quux werke www .gate-17.quux.example .quux-werke .quux.example .r&d .www.quux.example"},
+		{
+			"cn=gate-17.quux.example,ou=r&d,o=quux-werke gmbh 5eed gate-17.quux.example www.quux.example",
+			"example gate gmbh quux werke www .gate-17.quux.example .quux-werke .quux.example .r&d .www.quux.example",
+		},
 		{"cn=zoe quill zoe.quill@quux.example", "example quill quux zoe .quill@quux.example .quux.example .zoe.quill@quux.example"},
 		{"cn=söhne 10.0.17.1 :// -", "söhne .0.17.1 .10.0.17.1 .17.1"},
 		{"cn=" + strings.Repeat("ü", 100), strings.Repeat("ü", 32)},

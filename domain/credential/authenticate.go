@@ -30,7 +30,8 @@ type holder struct {
 }
 
 func (h *holder) actor(ip, requestID string) *rbac.Actor {
-	a := &rbac.Actor{Kind: rbac.CredentialActor, ID: h.credential.ID, Name: "cagw:" + h.credential.Identifier, OwnerID: h.credential.OwnerID,
+	a := &rbac.Actor{
+		Kind: rbac.CredentialActor, ID: h.credential.ID, Name: "cagw:" + h.credential.Identifier, OwnerID: h.credential.OwnerID,
 		Scope: rbac.Scope{Partition: h.credential.PartitionID, Authorities: map[string][]rbac.Role{}}, IPAddress: ip, RequestID: requestID}
 	for _, g := range h.grants {
 		a.Scope.Authorities[g.CAID] = append(a.Scope.Authorities[g.CAID], g.Role.rbac())
@@ -45,7 +46,9 @@ func (h *holder) actor(ip, requestID string) *rbac.Actor {
 // connection or after TLS resumption.
 func (s *Service) Authenticate(ctx context.Context, chain []*x509.Certificate, ip, requestID string) (*rbac.Actor, error) {
 	if len(chain) == 0 {
-		return nil, fault.New(fault.Unauthenticated, "A client certificate is required, but none was sent.").Do("Send the certificate of a CA Gateway credential.")
+		return nil, fault.New(fault.Unauthenticated, "A client certificate is required, but none was sent.").Do(
+			"Send the certificate of a CA Gateway credential.",
+		)
 	}
 	leaf := chain[0]
 	fingerprint := sha256.Sum256(leaf.Raw)
@@ -55,12 +58,21 @@ func (s *Service) Authenticate(ctx context.Context, chain []*x509.Certificate, i
 	}
 	now := s.Now()
 	if h == nil {
-		refusal := fault.New(fault.Unauthenticated, "The client certificate does not belong to a CA Gateway credential of this service.").Do("Send the certificate of a credential as it was downloaded here.")
+		refusal := fault.New(
+			fault.Unauthenticated, "The client certificate does not belong to a CA Gateway credential of this service.",
+		).Do(
+			"Send the certificate of a credential as it was downloaded here.",
+		)
 		if !s.strangers.first(ip, now, 100) {
 			return nil, refusal
 		}
-		return nil, s.note(ctx, &rbac.Actor{IPAddress: ip, RequestID: requestID}, refusal, audit.Event{PartitionID: audit.PlatformChain, ObjectKind: objectKind,
-			Details: audit.Details{"subject": text.Quote(leaf.Subject.String()), "issuer": text.Quote(leaf.Issuer.String()), "fingerprint": hex.EncodeToString(fingerprint[:])}})
+		return nil, s.note(
+			ctx, &rbac.Actor{IPAddress: ip, RequestID: requestID}, refusal,
+			audit.Event{PartitionID: audit.PlatformChain, ObjectKind: objectKind,
+				Details: audit.Details{
+					"subject": text.Quote(leaf.Subject.String()), "issuer": text.Quote(leaf.Issuer.String()),
+					"fingerprint": hex.EncodeToString(fingerprint[:]),
+				}})
 	}
 	actor := h.actor(ip, requestID)
 	refusal, err := s.check(ctx, h, leaf, now)
@@ -74,8 +86,11 @@ func (s *Service) Authenticate(ctx context.Context, chain []*x509.Certificate, i
 	if !s.refused.first(string(fingerprint[:]), now, 10_000) {
 		return nil, refusal
 	}
-	return nil, s.note(ctx, actor, refusal, audit.Event{PartitionID: h.credential.PartitionID, ObjectKind: objectKind, ObjectID: h.credential.ID, ObjectName: h.credential.Identifier,
-		Details: audit.Details{"serialNumber": h.certificate.SerialNumber}})
+	return nil, s.note(
+		ctx, actor, refusal,
+		audit.Event{
+			PartitionID: h.credential.PartitionID, ObjectKind: objectKind, ObjectID: h.credential.ID, ObjectName: h.credential.Identifier,
+			Details: audit.Details{"serialNumber": h.certificate.SerialNumber}})
 }
 
 // check returns why a certificate issued here is not valid now, or nil if it is.
@@ -87,7 +102,10 @@ func (s *Service) check(ctx context.Context, h *holder, leaf *x509.Certificate, 
 	case h.credential.DeletedAt != nil:
 		return refuse("The credential %s has been deleted.", h.credential.Identifier)
 	case c.EndsAt != nil && c.EndsAt.Before(c.NotAfter) && !now.Before(*c.EndsAt):
-		return refuse("This certificate of the credential %s was replaced by a newer one on %s.", h.credential.Identifier, c.EndsAt.Format(time.DateTime))
+		return refuse(
+			"This certificate of the credential %s was replaced by a newer one on %s.", h.credential.Identifier,
+			c.EndsAt.Format(time.DateTime),
+		)
 	case !now.Before(c.NotAfter):
 		return refuse("The certificate of the credential %s expired on %s.", h.credential.Identifier, c.NotAfter.Format(time.DateTime))
 	}
@@ -100,7 +118,9 @@ func (s *Service) check(ctx context.Context, h *holder, leaf *x509.Certificate, 
 	}
 	roots := x509.NewCertPool()
 	roots.AddCert(issuer)
-	if _, err := leaf.Verify(x509.VerifyOptions{Roots: roots, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}); err != nil {
+	if _, err := leaf.Verify(
+		x509.VerifyOptions{Roots: roots, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}},
+	); err != nil {
 		return refuse("The signature of the certificate of the credential %s is invalid.", h.credential.Identifier)
 	}
 	s.verified.Store([32]byte(h.certificate.Fingerprint), true)
@@ -139,7 +159,9 @@ func (s *Service) CurrentActor(ctx context.Context, id, name string) (*rbac.Acto
 			return h.actor("", ""), nil
 		}
 	}
-	return nil, fault.New(fault.Unauthenticated, "%s is no longer allowed to do this.", name).Do("Ask somebody with this permission to continue.")
+	return nil, fault.New(fault.Unauthenticated, "%s is no longer allowed to do this.", name).Do(
+		"Ask somebody with this permission to continue.",
+	)
 }
 
 func (s *Service) findHolders(ctx context.Context, fingerprints [][32]byte) ([]*holder, error) {
@@ -192,7 +214,8 @@ const authoritiesPath = "/certificate-authorities/"
 // Refused records that a credential was refused: it lacks a permission, or the CA or object does not exist for it. It
 // ignores other errors. It returns an error if the refusal could not be recorded.
 func (s *Service) Refused(ctx context.Context, actor *rbac.Actor, err error, method, path string) error {
-	if actor == nil || actor.Kind != rbac.CredentialActor || !fault.Is(err, fault.Forbidden) && !fault.Is(err, fault.NotFound) && !fault.Is(err, fault.Unauthenticated) {
+	if actor == nil || actor.Kind != rbac.CredentialActor || !fault.Is(err, fault.Forbidden) && !fault.Is(err, fault.NotFound) &&
+		!fault.Is(err, fault.Unauthenticated) {
 		return nil
 	}
 	details := audit.Details{"method": bounded(method), "path": bounded(path)}
@@ -200,7 +223,10 @@ func (s *Service) Refused(ctx context.Context, actor *rbac.Actor, err error, met
 		id, _, _ := strings.Cut(after, "/")
 		details["caId"] = bounded(id)
 	}
-	event := audit.Event{PartitionID: actor.Scope.Partition, ObjectKind: objectKind, ObjectID: actor.ID, ObjectName: strings.TrimPrefix(actor.Name, "cagw:"), Details: details}
+	event := audit.Event{
+		PartitionID: actor.Scope.Partition, ObjectKind: objectKind, ObjectID: actor.ID,
+		ObjectName: strings.TrimPrefix(actor.Name, "cagw:"), Details: details,
+	}
 	if f := fault.Of(err); fault.Of(s.note(ctx, actor, f, event)) != f {
 		return fault.New(fault.Unavailable, "The request was refused, but the refusal could not be recorded.")
 	}

@@ -72,17 +72,28 @@ func (s *Service) establish(ctx context.Context, generation int64) (*authority, 
 		return nil, err
 	}
 	now := s.Now().Truncate(time.Second)
-	made := &authority{ID: uuid.Must(uuid.NewV7()).String(), Generation: generation, NotAfter: now.AddDate(authorityYears, 0, 0), KeyStore: keys.Name, KeyID: key.ID(), CreatedAt: s.Now()}
-	made.Certificate, err = sign(ctx, key, issuance.Certificate{SerialNumber: issuance.NewSerialNumber(s.Now()), Issuer: subject.DER(), Subject: subject.DER(),
-		NotBefore: now.Add(-s.ClockSkew), NotAfter: made.NotAfter, PublicKey: key.PublicKey(), Extensions: []extension.Extension{
-			extension.BasicConstraints(true, new(int)), extension.KeyUsage(extension.KeyCertSign, extension.CRLSign), extension.SubjectKeyIdentifier(extension.KeyIdentifier(key.PublicKey()))}})
+	made := &authority{
+		ID: uuid.Must(uuid.NewV7()).String(), Generation: generation, NotAfter: now.AddDate(authorityYears, 0, 0), KeyStore: keys.Name,
+		KeyID: key.ID(), CreatedAt: s.Now(),
+	}
+	made.Certificate, err = sign(
+		ctx, key, issuance.Certificate{SerialNumber: issuance.NewSerialNumber(s.Now()), Issuer: subject.DER(), Subject: subject.DER(),
+			NotBefore: now.Add(-s.ClockSkew), NotAfter: made.NotAfter, PublicKey: key.PublicKey(), Extensions: []extension.Extension{
+				extension.BasicConstraints(true, new(int)), extension.KeyUsage(
+					extension.KeyCertSign, extension.CRLSign,
+				), extension.SubjectKeyIdentifier(extension.KeyIdentifier(key.PublicKey()))}})
 	won := false
 	if err == nil {
 		err = s.Store.Tx(ctx, func(ctx context.Context) error {
 			created := s.Store.DB(ctx).Clauses(clause.OnConflict{DoNothing: true}).Create(made)
 			if won = created.RowsAffected > 0; won {
-				s.Audit.Record(ctx, audit.Event{Action: "cagw-authority.create", ObjectKind: "cagw-authority", ObjectID: made.ID, ObjectName: subject.CommonName(),
-					Summary: "created the authority of CA Gateway credentials", Details: audit.Details{"generation": generation, "keyStore": made.KeyStore, "expiresAt": made.NotAfter}})
+				s.Audit.Record(
+					ctx,
+					audit.Event{
+						Action: "cagw-authority.create", ObjectKind: "cagw-authority", ObjectID: made.ID, ObjectName: subject.CommonName(),
+						Summary: "created the authority of CA Gateway credentials", Details: audit.Details{
+							"generation": generation, "keyStore": made.KeyStore, "expiresAt": made.NotAfter,
+						}})
 			}
 			return created.Error
 		})
@@ -100,7 +111,9 @@ func (s *Service) establish(ctx context.Context, generation int64) (*authority, 
 }
 
 func noKeys(err error) error {
-	return fault.New(fault.Unavailable, "The key store of the authority of CA Gateway credentials is currently unavailable.").Do("Repeat the request after the operator has restored it.").Because(err)
+	return fault.New(fault.Unavailable, "The key store of the authority of CA Gateway credentials is currently unavailable.").Do(
+		"Repeat the request after the operator has restored it.",
+	).Because(err)
 }
 
 func sign(ctx context.Context, key keystore.Key, c issuance.Certificate) ([]byte, error) {
@@ -143,11 +156,21 @@ func (s *Service) certify(ctx context.Context, c *Credential) (*certificate, *Is
 	}
 	now := s.Now().Truncate(time.Second)
 	serial := issuance.NewSerialNumber(s.Now())
-	made := &certificate{CredentialID: c.ID, AuthorityID: above.ID, SerialNumber: hex.EncodeToString(serial), NotAfter: now.AddDate(credentialYears, 0, 0), CreatedAt: s.Now()}
-	der, err := sign(ctx, signer, issuance.Certificate{SerialNumber: serial, Issuer: issuer.RawSubject, Subject: subject.DER(), NotBefore: now.Add(-s.ClockSkew), NotAfter: made.NotAfter,
-		PublicKey: key.PublicKey(), Extensions: []extension.Extension{
-			extension.BasicConstraints(false, nil), extension.KeyUsage(extension.DigitalSignature), extension.ExtendedKeyUsage(false, extension.ClientAuth),
-			extension.AuthorityKeyIdentifier(issuer.SubjectKeyId), extension.SubjectKeyIdentifier(extension.KeyIdentifier(key.PublicKey()))}})
+	made := &certificate{
+		CredentialID: c.ID, AuthorityID: above.ID, SerialNumber: hex.EncodeToString(serial), NotAfter: now.AddDate(credentialYears, 0, 0),
+		CreatedAt: s.Now(),
+	}
+	der, err := sign(
+		ctx, signer,
+		issuance.Certificate{
+			SerialNumber: serial, Issuer: issuer.RawSubject, Subject: subject.DER(), NotBefore: now.Add(-s.ClockSkew),
+			NotAfter:  made.NotAfter,
+			PublicKey: key.PublicKey(), Extensions: []extension.Extension{
+				extension.BasicConstraints(false, nil), extension.KeyUsage(extension.DigitalSignature),
+				extension.ExtendedKeyUsage(false, extension.ClientAuth),
+				extension.AuthorityKeyIdentifier(issuer.SubjectKeyId), extension.SubjectKeyIdentifier(
+					extension.KeyIdentifier(key.PublicKey()),
+				)}})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -67,7 +67,9 @@ func (s *Service) Create(ctx context.Context, r Request) (_ *Issued, err error) 
 	if err := s.Guard.RequireProof(ctx); err != nil {
 		return nil, err
 	}
-	event := audit.Event{PartitionID: r.PartitionID, Action: "cagw-credential.create", ObjectKind: objectKind, ObjectName: text.Quote(r.Identifier)}
+	event := audit.Event{
+		PartitionID: r.PartitionID, Action: "cagw-credential.create", ObjectKind: objectKind, ObjectName: text.Quote(r.Identifier),
+	}
 	defer s.Audit.Refusal(ctx, &err, &event)
 	if err := ca.CheckIdentifier("identifier", r.Identifier); err != nil {
 		return nil, err
@@ -75,7 +77,8 @@ func (s *Service) Create(ctx context.Context, r Request) (_ *Issued, err error) 
 	if err := text.Label("friendlyName", r.FriendlyName, 1, 64); err != nil {
 		return nil, err
 	}
-	c := &Credential{ID: uuid.Must(uuid.NewV7()).String(), PartitionID: r.PartitionID, Identifier: r.Identifier, FriendlyName: r.FriendlyName,
+	c := &Credential{
+		ID: uuid.Must(uuid.NewV7()).String(), PartitionID: r.PartitionID, Identifier: r.Identifier, FriendlyName: r.FriendlyName,
 		CreatedAt: s.Now(), CreatedBy: rbac.ActorFrom(ctx).Name, OwnerID: owner(ctx), Version: 1}
 	if err := s.mayGrant(ctx, c.PartitionID, r.Roles); err != nil {
 		return nil, err
@@ -87,7 +90,9 @@ func (s *Service) Create(ctx context.Context, r Request) (_ *Issued, err error) 
 	err = s.Store.Tx(ctx, func(ctx context.Context) error {
 		if err := s.Store.DB(ctx).Create(c).Error; err != nil {
 			if store.IsDuplicate(err) {
-				return fault.New(fault.Conflict, "The identifier %s is taken.", c.Identifier).At("identifier").Do("Choose another identifier.")
+				return fault.New(
+					fault.Conflict, "The identifier %s is taken.", c.Identifier,
+				).At("identifier").Do("Choose another identifier.")
 			}
 			return err
 		}
@@ -97,7 +102,9 @@ func (s *Service) Create(ctx context.Context, r Request) (_ *Issued, err error) 
 		}
 		done := event
 		done.ObjectID, done.ObjectName, done.Summary = c.ID, c.Identifier, "created the CA Gateway credential "+c.Identifier
-		done.Details = audit.Details{"friendlyName": c.FriendlyName, "roles": facts, "serialNumber": made.SerialNumber, "expiresAt": made.NotAfter}
+		done.Details = audit.Details{
+			"friendlyName": c.FriendlyName, "roles": facts, "serialNumber": made.SerialNumber, "expiresAt": made.NotAfter,
+		}
 		s.Audit.Record(ctx, done)
 		if err := s.Store.DB(ctx).Create(made).Error; err != nil {
 			return err
@@ -126,7 +133,9 @@ func (s *Service) mayGrant(ctx context.Context, partitionID string, grants []*Gr
 			return fault.New(fault.Invalid, "Unknown role.").At(fmt.Sprintf("roles[%d].role", n))
 		}
 		if !s.Guard.Covers(actor, g.Role.rbac(), partitionID) {
-			return fault.New(fault.Forbidden, "A credential cannot have permissions that you do not have, and %s has some.", g.Role.label()).At("roles").Do("Ask an Owner.")
+			return fault.New(
+				fault.Forbidden, "A credential cannot have permissions that you do not have, and %s has some.", g.Role.label(),
+			).At("roles").Do("Ask an Owner.")
 		}
 	}
 	return nil
@@ -141,14 +150,18 @@ func (s *Service) MayChange(ctx context.Context, c *Credential) bool {
 // the transaction, so that none is deleted meanwhile.
 func (s *Service) setRoles(ctx context.Context, c *Credential, grants []*Grant) ([]string, error) {
 	if len(grants) == 0 || len(grants) > maxRoles {
-		return nil, fault.New(fault.Invalid, "A credential must have 1 to %d roles on certification authorities.", maxRoles).At("roles").Do("Delete the credential if it is no longer needed.")
+		return nil, fault.New(fault.Invalid, "A credential must have 1 to %d roles on certification authorities.", maxRoles).At("roles").Do(
+			"Delete the credential if it is no longer needed.",
+		)
 	}
 	var ids []string
 	for _, g := range grants {
 		ids = append(ids, g.CAID)
 	}
 	var found []*ca.CertificationAuthority
-	if err := s.Store.ForShare(s.Store.DB(ctx)).Where("id IN ? AND partition_id = ? AND purged_at IS NULL", ids, c.PartitionID).Order("id").Find(&found).Error; err != nil {
+	if err := s.Store.ForShare(s.Store.DB(ctx)).Where(
+		"id IN ? AND partition_id = ? AND purged_at IS NULL", ids, c.PartitionID,
+	).Order("id").Find(&found).Error; err != nil {
 		return nil, err
 	}
 	var rows []*Grant
@@ -157,7 +170,11 @@ func (s *Service) setRoles(ctx context.Context, c *Credential, grants []*Grant) 
 		at := slices.IndexFunc(found, func(f *ca.CertificationAuthority) bool { return f.ID == g.CAID })
 		had := slices.ContainsFunc(c.Roles, func(old *Grant) bool { return old.CAID == g.CAID && old.Role == g.Role })
 		if at < 0 || found[at].DeletedAt != nil && !had {
-			return nil, fault.New(fault.Invalid, "The certification authority does not exist in this partition.").At(fmt.Sprintf("roles[%d].caId", n)).Do("Choose one of partition.certificationAuthorities.")
+			return nil, fault.New(fault.Invalid, "The certification authority does not exist in this partition.").At(
+				fmt.Sprintf("roles[%d].caId", n),
+			).Do(
+				"Choose one of partition.certificationAuthorities.",
+			)
 		}
 		row := &Grant{CredentialID: c.ID, CAID: g.CAID, Role: g.Role}
 		if slices.ContainsFunc(rows, func(r *Grant) bool { return *r == *row }) {
@@ -196,14 +213,19 @@ func (s *Service) Renew(ctx context.Context, id string, endPreviousNow bool) (*I
 		if !endPreviousNow {
 			ends = now.Add(overlap)
 		}
-		if err := s.Store.DB(ctx).Model(&certificate{}).Where("credential_id = ? AND (ends_at IS NULL OR ends_at > ?)", c.ID, ends).Update("ends_at", ends).Error; err != nil {
+		if err := s.Store.DB(ctx).Model(&certificate{}).Where(
+			"credential_id = ? AND (ends_at IS NULL OR ends_at > ?)", c.ID, ends,
+		).Update("ends_at", ends).Error; err != nil {
 			return err
 		}
 		if err := s.Store.DB(ctx).Create(made).Error; err != nil {
 			return err
 		}
 		e.Summary = "renewed the CA Gateway credential " + c.Identifier
-		e.Details = audit.Details{"serialNumber": made.SerialNumber, "expiresAt": made.NotAfter, "before": audit.Details{"serialNumber": c.SerialNumber, "endsAt": ends}}
+		e.Details = audit.Details{
+			"serialNumber": made.SerialNumber, "expiresAt": made.NotAfter,
+			"before": audit.Details{"serialNumber": c.SerialNumber, "endsAt": ends},
+		}
 		return s.fill(ctx, c)
 	})
 	if err != nil {
@@ -240,7 +262,11 @@ func (s *Service) facts(ctx context.Context, c *Credential) ([]string, error) {
 		Identifier string
 		Role       Role
 	}
-	err := s.Store.DB(ctx).Raw(`SELECT a.identifier, r.role FROM credential_roles r JOIN certification_authorities a ON a.id = r.ca_id WHERE r.credential_id = ? ORDER BY a.identifier, r.role`, c.ID).Scan(&rows).Error
+	err := s.Store.DB(ctx).Raw(
+		`SELECT a.identifier, r.role FROM credential_roles r JOIN certification_authorities a ON a.id = r.ca_id WHERE r.credential_id = ?
+			ORDER BY a.identifier, r.role`,
+		c.ID,
+	).Scan(&rows).Error
 	facts := []string{}
 	for _, r := range rows {
 		facts = append(facts, r.Identifier+": "+r.Role.label())
@@ -264,7 +290,10 @@ func (s *Service) Delete(ctx context.Context, id string) (*Credential, error) {
 
 // change locks a credential for a caller who may manage it, lets fn alter it and saves it with its event. prepare, if
 // set, does slow work beforehand.
-func (s *Service) change(ctx context.Context, id, action string, prepare func(context.Context, *Credential) error, fn func(context.Context, *Credential, *audit.Event) error) (c *Credential, err error) {
+func (s *Service) change(
+	ctx context.Context, id, action string, prepare func(context.Context, *Credential) error,
+	fn func(context.Context, *Credential, *audit.Event) error,
+) (c *Credential, err error) {
 	event := audit.Event{Action: action, ObjectKind: objectKind, ObjectID: id}
 	defer s.Audit.Refusal(ctx, &err, &event)
 	found, err := s.find(ctx, id)
@@ -349,7 +378,9 @@ func (s *Service) List(ctx context.Context, partitionID string, p page.Request) 
 		return nil, err
 	}
 	query := s.Store.DB(ctx).Model(&Credential{}).Where("partition_id = ? AND deleted_at IS NULL", partitionID)
-	found, err := page.Read(ctx, s.Store, query, p, page.Key[Credential]{Column: "identifier", Value: func(c *Credential) any { return c.Identifier }})
+	found, err := page.Read(
+		ctx, s.Store, query, p, page.Key[Credential]{Column: "identifier", Value: func(c *Credential) any { return c.Identifier }},
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -365,7 +396,8 @@ func (s *Service) fill(ctx context.Context, list ...*Credential) error {
 	}
 	var grants []*Grant
 	if err := s.Store.DB(ctx).Raw(`SELECT r.* FROM credential_roles r JOIN certification_authorities a ON a.id = r.ca_id
-		WHERE r.credential_id IN ? AND a.purged_at IS NULL ORDER BY lower(a.friendly_name), a.id, r.role`, ids).Scan(&grants).Error; err != nil {
+		WHERE r.credential_id IN ? AND a.purged_at IS NULL ORDER BY lower(a.friendly_name), a.id,
+			r.role`, ids).Scan(&grants).Error; err != nil {
 		return err
 	}
 	for _, g := range grants {

@@ -205,7 +205,9 @@ func (s *Service) Keep(ctx context.Context, claim *job.Claim) error {
 		}
 	}
 	var list []*Delegate
-	if err := s.Store.DB(ctx).Find(&list, "ca_id = ? AND key_generation = ? AND status <> ?", c.ID, c.KeyGeneration, Ended).Error; err != nil {
+	if err := s.Store.DB(ctx).Find(
+		&list, "ca_id = ? AND key_generation = ? AND status <> ?", c.ID, c.KeyGeneration, Ended,
+	).Error; err != nil {
 		return err
 	}
 	for _, d := range list {

@@ -129,7 +129,8 @@ func (s *Service) Expiries(ctx context.Context, ids []string) (map[string]time.T
 	expiries := map[string]time.Time{}
 	for _, id := range ids {
 		var latest []time.Time
-		if err := s.Store.DB(ctx).Table("certificates").Where("end_entity_id = ?", id).Order("not_after DESC").Limit(1).Pluck("not_after", &latest).Error; err != nil {
+		if err := s.Store.DB(ctx).Table("certificates").Where("end_entity_id = ?", id).Order("not_after DESC").Limit(1).Pluck("not_after",
+			&latest).Error; err != nil {
 			return nil, err
 		}
 		if len(latest) == 1 {
@@ -149,7 +150,12 @@ func (s *Service) FindOrCreate(ctx context.Context, partitionID string, identifi
 	identifiers = slices.Compact(slices.Sorted(slices.Values(identifiers)))
 	var made []*EndEntity
 	for _, identifier := range identifiers {
-		made = append(made, &EndEntity{ID: uuid.Must(uuid.NewV7()).String(), PartitionID: partitionID, Identifier: identifier, Status: Active, CreatedAt: s.Now()})
+		made = append(
+			made,
+			&EndEntity{
+				ID: uuid.Must(uuid.NewV7()).String(), PartitionID: partitionID, Identifier: identifier, Status: Active, CreatedAt: s.Now(),
+			},
+		)
 	}
 	if err := store.CreateMissing(ctx, s.Store, made); err != nil {
 		return nil, err
@@ -159,7 +165,9 @@ func (s *Service) FindOrCreate(ctx context.Context, partitionID string, identifi
 		identifiers = append(identifiers, identifiers[len(identifiers)-1])
 	}
 	var list []*EndEntity
-	if err := s.Store.ForUpdate(s.Store.DB(ctx)).Where("partition_id = ? AND identifier IN ?", partitionID, identifiers).Order("identifier").Find(&list).Error; err != nil {
+	if err := s.Store.ForUpdate(s.Store.DB(ctx)).Where(
+		"partition_id = ? AND identifier IN ?", partitionID, identifiers,
+	).Order("identifier").Find(&list).Error; err != nil {
 		return nil, err
 	}
 	found := map[string]*EndEntity{}
@@ -175,7 +183,9 @@ func (e *EndEntity) Usable() error {
 	case Active:
 		return nil
 	case Inactive:
-		return fault.New(fault.PolicyRefused, "The end entity %s is inactive.", text.Quote(e.Identifier)).At("endEntity").Do("Activate it first.")
+		return fault.New(
+			fault.PolicyRefused, "The end entity %s is inactive.", text.Quote(e.Identifier),
+		).At("endEntity").Do("Activate it first.")
 	}
 	return fault.New(fault.PolicyRefused, "The end entity %s is %s.", text.Quote(e.Identifier), text.Lower(e.Status)).At("endEntity")
 }
@@ -214,7 +224,9 @@ func (s *Service) Check(ctx context.Context, partitionID string, identifiers ...
 		return rbac.NotFound()
 	}
 	var known []*EndEntity
-	if err := s.Store.DB(ctx).Where("partition_id = ? AND identifier IN ?", partitionID, identifiers).Order("identifier").Find(&known).Error; err != nil || len(known) == 0 {
+	if err := s.Store.DB(ctx).Where(
+		"partition_id = ? AND identifier IN ?", partitionID, identifiers,
+	).Order("identifier").Find(&known).Error; err != nil || len(known) == 0 {
 		return err
 	}
 	if err := s.RequireOwn(ctx, known...); err != nil {

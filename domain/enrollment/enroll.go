@@ -39,7 +39,9 @@ type order struct {
 }
 
 // sources are the ways of asking that are known by who asks.
-var sources = map[rbac.ActorKind]string{rbac.UserActor: "console", rbac.TokenActor: "api", rbac.OperatorActor: "console", rbac.System: "system", rbac.CredentialActor: "cagw"}
+var sources = map[rbac.ActorKind]string{
+	rbac.UserActor: "console", rbac.TokenActor: "api", rbac.OperatorActor: "console", rbac.System: "system", rbac.CredentialActor: "cagw",
+}
 
 // signed is an order carried out, not yet recorded.
 type signed struct {
@@ -71,8 +73,10 @@ func (s *Service) sign(ctx context.Context, i *issuer, o order) (*signed, error)
 	c := &certificate.Certificate{
 		ID: uuid.Must(uuid.NewV7()).String(), PartitionID: i.ca.PartitionID, CAID: i.ca.ID, SerialNumber: serialText(template.SerialNumber),
 		Kind: o.kind, ProfileID: o.profile.ID, Subject: o.request.Subject.String(), CommonName: o.request.Subject.CommonName(),
-		Status: certificate.Issued, NotBefore: result.NotBefore.UTC(), NotAfter: result.NotAfter.UTC(), DER: der, RequestedBy: actor.Name, CreatedAt: now,
-		Counted: o.kind == certificate.Subscriber, ProfileVersion: o.profile.Version, KeyGeneration: i.ca.KeyGeneration, CRLShard: made.shard, Story: story(actor, o, result.Decisions),
+		Status: certificate.Issued, NotBefore: result.NotBefore.UTC(), NotAfter: result.NotAfter.UTC(), DER: der, RequestedBy: actor.Name,
+		CreatedAt: now,
+		Counted:   o.kind == certificate.Subscriber, ProfileVersion: o.profile.Version, KeyGeneration: i.ca.KeyGeneration,
+		CRLShard: made.shard, Story: story(actor, o, result.Decisions),
 		PublicKeySHA256: Fingerprint(result.PublicKey), KeyType: o.request.KeyInfo.Type,
 		SignatureAlgorithm: algorithm.SignatureName(i.key.Algorithm().SignatureAlgorithm()), Source: sourceOf(actor, o),
 	}
@@ -88,9 +92,12 @@ func (s *Service) sign(ctx context.Context, i *issuer, o order) (*signed, error)
 	}
 	c.SearchText = strings.ToLower(strings.Join(append([]string{c.Subject, c.SerialNumber}, sans...), " "))
 	event := audit.Event{
-		PartitionID: i.ca.PartitionID, Action: issueAction(o.kind), ObjectKind: "certificate", ObjectID: c.ID, ObjectName: c.SerialNumber, CAID: c.CAID,
+		PartitionID: i.ca.PartitionID, Action: issueAction(o.kind), ObjectKind: "certificate", ObjectID: c.ID, ObjectName: c.SerialNumber,
+		CAID:    c.CAID,
 		Summary: "issued certificate " + c.SerialNumber + " to " + c.Subject,
-		Details: audit.Details{"ca": i.ca.Identifier, "profile": o.profile.ID, "notAfter": c.NotAfter.Format(time.RFC3339), "subjectAlternativeNames": sans},
+		Details: audit.Details{
+			"ca": i.ca.Identifier, "profile": o.profile.ID, "notAfter": c.NotAfter.Format(time.RFC3339), "subjectAlternativeNames": sans,
+		},
 	}
 	if o.profile.Version > 0 {
 		event.Details["profileVersion"] = o.profile.Version
@@ -102,7 +109,10 @@ func (s *Service) sign(ctx context.Context, i *issuer, o order) (*signed, error)
 		c.Story.ApprovalID = r.ID
 		event.Details["approval"] = r.ID
 	}
-	it := &item{approved: approval.Of(ctx), certificate: c, endEntity: o.endEntity, recorded: o.recorded, actor: actor, event: event, versions: i.versions()}
+	it := &item{
+		approved: approval.Of(ctx), certificate: c, endEntity: o.endEntity, recorded: o.recorded, actor: actor, event: event,
+		versions: i.versions(),
+	}
 	if !o.profile.System() {
 		it.profiles = map[string]int64{o.profile.UID: o.profile.Version}
 	}
@@ -121,8 +131,13 @@ func (s *Service) askApproval(ctx context.Context, i *issuer, o order, m *made) 
 	if o.kind != certificate.Subscriber || !covered {
 		return nil
 	}
-	a := approval.Ask{PartitionID: i.ca.PartitionID, Operation: operation, Verb: VerbIssue, ProfileID: o.profile.ID, ObjectKind: "certificate", Summary: "issue a certificate to " + o.request.Subject.String(),
-		Facts: []approval.Fact{{Name: "Subject", Value: o.request.Subject.String()}, {Name: "Profile", Value: o.profile.Name + " (" + o.profile.ID + ")"}, {Name: "Issuer", Value: i.ca.FriendlyName + " (" + i.ca.Identifier + ")"}}}
+	a := approval.Ask{
+		PartitionID: i.ca.PartitionID, Operation: operation, Verb: VerbIssue, ProfileID: o.profile.ID, ObjectKind: "certificate",
+		Summary: "issue a certificate to " + o.request.Subject.String(),
+		Facts: []approval.Fact{
+			{Name: "Subject", Value: o.request.Subject.String()}, {Name: "Profile", Value: o.profile.Name + " (" + o.profile.ID + ")"},
+			{Name: "Issuer", Value: i.ca.FriendlyName + " (" + i.ca.Identifier + ")"},
+		}}
 	if w := o.waiting; w != nil {
 		a.Verb, a.Payload, a.Kept = w.Verb, w.Payload(*o.asked), w.Kept
 	}
@@ -133,7 +148,10 @@ func (s *Service) askApproval(ctx context.Context, i *issuer, o order, m *made) 
 	if len(names) > 0 {
 		a.Facts = append(a.Facts, approval.Fact{Name: "Alternative names", Value: strings.Join(names, ", ")})
 	}
-	a.Facts = append(a.Facts, approval.Fact{Name: "Valid until", Value: m.result.NotAfter.UTC().Format(time.RFC3339)}, approval.Fact{Name: "Key", Value: o.request.KeyInfo.Type + ", SHA-256 " + Fingerprint(m.result.PublicKey)})
+	a.Facts = append(
+		a.Facts, approval.Fact{Name: "Valid until", Value: m.result.NotAfter.UTC().Format(time.RFC3339)},
+		approval.Fact{Name: "Key", Value: o.request.KeyInfo.Type + ", SHA-256 " + Fingerprint(m.result.PublicKey)},
+	)
 	if o.endEntity != "" {
 		a.Facts = append(a.Facts, approval.Fact{Name: "End entity", Value: o.endEntity})
 	}
@@ -144,8 +162,13 @@ func (s *Service) askApproval(ctx context.Context, i *issuer, o order, m *made) 
 const keptValues = 8 << 10
 
 func story(actor *rbac.Actor, o order, decisions []profile.Decision) *certificate.Story {
-	st := &certificate.Story{Protocol: sourceOf(actor, o), ActorKind: string(actor.Kind), ActorName: actor.Name, IPAddress: actor.IPAddress, RequestID: actor.RequestID, Decisions: decisions,
-		Asked: certificate.Asked{Subject: o.request.Subject.String(), SANs: o.request.SANs, ServerSideKey: o.request.ServerSideKey, MaxValidity: o.request.MaxValidity}}
+	st := &certificate.Story{
+		Protocol: sourceOf(actor, o), ActorKind: string(actor.Kind), ActorName: actor.Name, IPAddress: actor.IPAddress,
+		RequestID: actor.RequestID, Decisions: decisions,
+		Asked: certificate.Asked{
+			Subject: o.request.Subject.String(), SANs: o.request.SANs, ServerSideKey: o.request.ServerSideKey,
+			MaxValidity: o.request.MaxValidity,
+		}}
 	if o.request.NotAfter != nil {
 		st.Asked.NotAfter = o.request.NotAfter.UTC().Format(time.RFC3339)
 	}
@@ -183,7 +206,9 @@ func issueAction(k certificate.Kind) string {
 }
 
 // enroll issues under a CA for a caller: signs, and records in a transaction shared with other callers' certificates.
-func (s *Service) enroll(ctx context.Context, caID string, decide func(*issuer) (order, error)) (*certificate.Certificate, []profile.Decision, error) {
+func (s *Service) enroll(
+	ctx context.Context, caID string, decide func(*issuer) (order, error),
+) (*certificate.Certificate, []profile.Decision, error) {
 	for attempt := 0; ; attempt++ {
 		i, fresh, err := s.issuer(ctx, caID)
 		if err != nil {
@@ -222,7 +247,9 @@ func (s *Service) attempt(ctx context.Context, i *issuer, decide func(*issuer) (
 }
 
 // ErrStale: the CA changed between signature and record; see Stale.
-var ErrStale = fault.New(fault.Conflict, "the certification authority was changed while this certificate was being issued").Do("Repeat the request.")
+var ErrStale = fault.New(
+	fault.Conflict, "the certification authority was changed while this certificate was being issued",
+).Do("Repeat the request.")
 
 func serialText(serial []byte) string {
 	return hex.EncodeToString(serial)

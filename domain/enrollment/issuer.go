@@ -44,7 +44,9 @@ func (i *issuer) usable(now time.Time) error {
 func (i *issuer) ancestorsUsable(now time.Time) error {
 	for _, a := range i.ancestors {
 		if !a.Stands(now) {
-			return fault.New(fault.Conflict, "%s cannot issue certificates: %s above it is %s", i.ca.Identifier, a.Identifier, a.StatusAt(now)).At("caId").
+			return fault.New(
+				fault.Conflict, "%s cannot issue certificates: %s above it is %s", i.ca.Identifier, a.Identifier, a.StatusAt(now),
+			).At("caId").
 				Do("Choose a certification authority whose whole chain is active.")
 		}
 	}

@@ -112,7 +112,11 @@ func (s *Service) IssueMany(ctx context.Context, source string, requests []Reque
 func (s *Service) subscriberProfile(i *issuer, id string) error {
 	p, err := s.profileOf(i, id)
 	if err == nil && p.IsCA() {
-		err = fault.New(fault.PolicyRefused, "profile %s is for certification authorities, which are certified one at a time", p.ID).At("profileId").Do("Choose a profile for subscribers.")
+		err = fault.New(
+			fault.PolicyRefused, "profile %s is for certification authorities, which are certified one at a time", p.ID,
+		).At("profileId").Do(
+			"Choose a profile for subscribers.",
+		)
 	}
 	return err
 }

@@ -18,7 +18,9 @@ func (s *Service) Ready(ctx context.Context, caID, profileID string, notAfter *t
 	if err != nil {
 		return err
 	}
-	if err := s.Guard.RequireOn(ctx, rbac.CertificateIssue, rbac.On{Partition: i.ca.PartitionID, CA: caID, Profile: profileID}); err != nil {
+	if err := s.Guard.RequireOn(
+		ctx, rbac.CertificateIssue, rbac.On{Partition: i.ca.PartitionID, CA: caID, Profile: profileID},
+	); err != nil {
 		return err
 	}
 	now := s.Now()

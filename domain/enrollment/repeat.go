@@ -55,11 +55,15 @@ func (s *Service) repeated(ctx context.Context, r *Repeat) (*Issued, error) {
 		return nil, err
 	}
 	var found []request
-	if err := s.Store.DB(ctx).Find(&found, "actor_id = ? AND request_key = ?", rbac.ActorFrom(ctx).ID, r.Key).Error; err != nil || len(found) == 0 {
+	if err := s.Store.DB(ctx).Find(
+		&found, "actor_id = ? AND request_key = ?", rbac.ActorFrom(ctx).ID, r.Key,
+	).Error; err != nil || len(found) == 0 {
 		return nil, err
 	}
 	if !bytes.Equal(found[0].RequestSHA256, r.SHA256) {
-		return nil, fault.New(fault.Conflict, "another request was sent with this idempotency key").At("Idempotency-Key").Do("Make a new key for each request.").Because(ErrReused)
+		return nil, fault.New(fault.Conflict, "another request was sent with this idempotency key").At("Idempotency-Key").Do(
+			"Make a new key for each request.",
+		).Because(ErrReused)
 	}
 	id := found[0].CertificateID
 	if id == "" {
@@ -82,11 +86,15 @@ func (s *Service) outcome(ctx context.Context, approvalID string) (string, error
 	case approval.Done:
 		return a.ObjectID, nil
 	case approval.Pending, approval.Approved:
-		f := fault.New(fault.ApprovalNeeded, "others must approve this first").Do("Repeat the request with the same key: the certificate is the answer once they have.")
+		f := fault.New(fault.ApprovalNeeded, "others must approve this first").Do(
+			"Repeat the request with the same key: the certificate is the answer once they have.",
+		)
 		f.ApprovalID = a.ID
 		return "", f
 	default:
-		return "", fault.New(fault.Conflict, "the request for approval is %s", text.Lower(state)).At("Idempotency-Key").Do("Make a new key to ask again.")
+		return "", fault.New(
+			fault.Conflict, "the request for approval is %s", text.Lower(state),
+		).At("Idempotency-Key").Do("Make a new key to ask again.")
 	}
 }
 
@@ -95,7 +103,10 @@ func (s *Service) awaits(ctx context.Context, r *Repeat, err *error) {
 	if r == nil || !fault.Is(*err, fault.ApprovalNeeded) {
 		return
 	}
-	row := &request{ActorID: rbac.ActorFrom(ctx).ID, RequestKey: r.Key, RequestSHA256: r.SHA256, ApprovalID: fault.Of(*err).ApprovalID, CreatedAt: s.Now()}
+	row := &request{
+		ActorID: rbac.ActorFrom(ctx).ID, RequestKey: r.Key, RequestSHA256: r.SHA256, ApprovalID: fault.Of(*err).ApprovalID,
+		CreatedAt: s.Now(),
+	}
 	if failure := s.Store.Tx(ctx, func(ctx context.Context) error {
 		return s.Store.DB(ctx).Clauses(clause.OnConflict{DoNothing: true}).Create(row).Error
 	}); failure != nil {
@@ -115,13 +126,17 @@ func (r *Repeat) check() error {
 }
 
 // alsoRepeat notes the request in the transaction that records its certificate, before what else is to be recorded.
-func (s *Service) alsoRepeat(ctx context.Context, r *Repeat, also func(context.Context, *certificate.Certificate) error) func(context.Context, *certificate.Certificate) error {
+func (s *Service) alsoRepeat(
+	ctx context.Context, r *Repeat, also func(context.Context, *certificate.Certificate) error,
+) func(context.Context, *certificate.Certificate) error {
 	if r == nil {
 		return also
 	}
 	actor := rbac.ActorFrom(ctx).ID // of here: the transaction serves several
 	return func(ctx context.Context, c *certificate.Certificate) error {
-		made := s.Store.DB(ctx).Clauses(clause.OnConflict{DoNothing: true}).Create(&request{ActorID: actor, RequestKey: r.Key, RequestSHA256: r.SHA256, CertificateID: c.ID, CreatedAt: s.Now()})
+		made := s.Store.DB(ctx).Clauses(clause.OnConflict{DoNothing: true}).Create(
+			&request{ActorID: actor, RequestKey: r.Key, RequestSHA256: r.SHA256, CertificateID: c.ID, CreatedAt: s.Now()},
+		)
 		if made.Error != nil {
 			return made.Error
 		}
@@ -140,7 +155,9 @@ func (s *Service) Clean(ctx context.Context, claim *job.Claim) error {
 	now := s.Now()
 	claim.Again(now.Add(time.Hour))
 	return s.Store.Tx(ctx, func(ctx context.Context) error {
-		if err := s.Store.DB(ctx).Delete(&request{}, "created_at < ? AND (certificate_id <> '' OR created_at < ?)", now.Add(-repeatable), now.Add(-approvable)).Error; err != nil {
+		if err := s.Store.DB(ctx).Delete(
+			&request{}, "created_at < ? AND (certificate_id <> '' OR created_at < ?)", now.Add(-repeatable), now.Add(-approvable),
+		).Error; err != nil {
 			return err
 		}
 		return claim.Done(ctx)

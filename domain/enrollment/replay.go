@@ -63,7 +63,9 @@ func (s *Service) Replay(ctx context.Context, partitionID, json string, days int
 	if draft.Kind != profile.Subscriber {
 		return nil, fault.New(fault.PolicyRefused, "authority profiles are fixed: only subscriber profiles can be tried").At("json")
 	}
-	query := s.Store.DB(ctx).Where("partition_id = ? AND kind = ? AND created_at >= ?", partitionID, certificate.Subscriber, s.Now().AddDate(0, 0, -days))
+	query := s.Store.DB(ctx).Where(
+		"partition_id = ? AND kind = ? AND created_at >= ?", partitionID, certificate.Subscriber, s.Now().AddDate(0, 0, -days),
+	)
 	if profileID != "" {
 		query = query.Where("profile_id = ?", profileID)
 	}
@@ -140,7 +142,8 @@ func reconstruct(c *certificate.Certificate) (*profile.Request, *issuance.Detail
 			if r.SANs, err = san.FromDER(e.Value); err != nil {
 				return nil, nil, err
 			}
-		case !givenByIssuer(e.ID) && !e.ID.Equal(extension.OIDKeyUsage) && !e.ID.Equal(extension.OIDExtendedKeyUsage) && !e.ID.Equal(extension.OIDBasicConstraints):
+		case !givenByIssuer(e.ID) && !e.ID.Equal(extension.OIDKeyUsage) && !e.ID.Equal(extension.OIDExtendedKeyUsage) &&
+			!e.ID.Equal(extension.OIDBasicConstraints):
 			r.Extensions = append(r.Extensions, e)
 		}
 	}

@@ -143,7 +143,9 @@ func (s *Service) permit(ctx context.Context, caID, profileID, endEntity string,
 func (s *Service) profileOf(i *issuer, profileID string) (*profiles.Profile, error) {
 	p, ok := i.profiles[profileID]
 	if !ok {
-		return nil, fault.New(fault.PolicyRefused, "%s does not issue under profile %s", i.ca.Identifier, text.Quote(profileID)).At("profileId").
+		return nil, fault.New(
+			fault.PolicyRefused, "%s does not issue under profile %s", i.ca.Identifier, text.Quote(profileID),
+		).At("profileId").
 			Do("Choose one of the profiles of the certification authority, or have this one selected for it.")
 	}
 	return p, nil
@@ -232,7 +234,10 @@ func (s *Service) IssuePKCS12(ctx context.Context, r PKCS12Request) (_ *Issued, 
 			if err != nil {
 				return err
 			}
-			file, err = pkcs12.File{PKCS8: pkcs8, Certificate: der, Chain: i.chain, Password: r.Password, FriendlyName: r.friendlyName(r.Subject), Legacy: r.Legacy}.Encode()
+			file, err = pkcs12.File{
+				PKCS8: pkcs8, Certificate: der, Chain: i.chain, Password: r.Password, FriendlyName: r.friendlyName(r.Subject),
+				Legacy: r.Legacy,
+			}.Encode()
 			return err
 		}
 		return o, err
@@ -267,7 +272,9 @@ func (s *Service) keyType(ctx context.Context, caID, profileID string) (string, 
 func generate(keyType string) (algorithm.PrivateKey, error) {
 	label, ok := keyTypes[keyType]
 	if !ok {
-		return nil, fault.New(fault.Invalid, "unknown key type %s", text.Quote(keyType)).At("keyType").Do("Choose RSA-2048, RSA-3072, RSA-4096, ECDSA-P256, ECDSA-P384 or ECDSA-P521.")
+		return nil, fault.New(fault.Invalid, "unknown key type %s", text.Quote(keyType)).At("keyType").Do(
+			"Choose RSA-2048, RSA-3072, RSA-4096, ECDSA-P256, ECDSA-P384 or ECDSA-P521.",
+		)
 	}
 	a, err := algorithm.ForLabel(label)
 	if err != nil {
@@ -282,7 +289,9 @@ func (r PKCS12Request) check() error {
 		return fault.New(fault.Invalid, "The password of the file must be 8 to 128 characters long.").At("password")
 	}
 	if strings.ContainsFunc(r.Password, beyondBMP) {
-		return fault.New(fault.Invalid, "The password of a PKCS #12 file cannot have characters beyond U+FFFF (RFC 7292 B.1).").At("password")
+		return fault.New(
+			fault.Invalid, "The password of a PKCS #12 file cannot have characters beyond U+FFFF (RFC 7292 B.1).",
+		).At("password")
 	}
 	if r.FriendlyName != "" {
 		if err := text.Label("friendlyName", r.FriendlyName, 1, maxFriendlyName); err != nil {

@@ -32,7 +32,10 @@ const (
 
 // Kinds lists every kind, for tests that every way in maps each of them.
 func Kinds() []Kind {
-	return []Kind{Invalid, NotFound, Conflict, Unauthenticated, Forbidden, QuotaExceeded, TooManyRequests, PolicyRefused, ApprovalNeeded, ProofRequired, Unavailable, Internal}
+	return []Kind{
+		Invalid, NotFound, Conflict, Unauthenticated, Forbidden, QuotaExceeded, TooManyRequests, PolicyRefused, ApprovalNeeded,
+		ProofRequired, Unavailable, Internal,
+	}
 }
 
 // Error tells the caller what is wrong and why, and in Action what to do about it. Message and Action are full

@@ -70,7 +70,11 @@ func (s *Service) soleOwnerOf(ctx context.Context, u *User) ([]string, error) {
 	}
 	err := s.Store.DB(ctx).Table("partitions p").
 		Where("EXISTS (SELECT 1 FROM role_grants g WHERE g.domain = p.id AND g.user_id = ? AND g.role = ?)", u.ID, rbac.Owners).
-		Where("NOT EXISTS (SELECT 1 FROM role_grants g JOIN users o ON o.id = g.user_id WHERE g.domain = p.id AND g.role = ? AND o.status = ? AND o.id <> ?)", rbac.Owners, Active, u.ID).
+		Where(
+			"NOT EXISTS (SELECT 1 FROM role_grants g JOIN users o ON o.id = g.user_id WHERE g.domain = p.id AND g.role = ? AND o.status "+
+				"= ? AND o.id <> ?)",
+			rbac.Owners, Active, u.ID,
+		).
 		Order("p.name").Pluck("p.name", &names).Error
 	return names, err
 }
@@ -190,7 +194,8 @@ func (s *Service) ResetSecondFactor(ctx context.Context, id string) (*User, stri
 			return err
 		}
 		return s.Mail.Send(ctx, "", u.Email, "pkiaas: your second factor was reset",
-			"A platform operator has removed your second factors. Sign in at "+s.BaseURL+" with your password, enter this code within 7 days, and enrol a new second factor:\n\n"+
+			"A platform operator has removed your second factors. Sign in at "+
+				""+s.BaseURL+" with your password, enter this code within 7 days, and enrol a new second factor:\n\n"+
 				code+"\n\nIf you did not ask for this, tell your platform operator.\n")
 	})
 	if rbac.ActorFrom(ctx) == nil || rbac.ActorFrom(ctx).Kind != rbac.System {
@@ -210,9 +215,14 @@ func (s *Service) requireMoreThanMailbox(ctx context.Context, u *User, now time.
 	if !now.Before(until) {
 		return nil
 	}
-	return fault.New(fault.Conflict, "%s set a new password by a mailed link at %s and has not signed in since. Access to the mailbox alone would open the account.",
+	return fault.New(
+		fault.Conflict,
+		"%s set a new password by a mailed link at %s and has not signed in since. Access to the mailbox alone would open the account.",
 		u.Email, u.PasswordResetAt.UTC().Format(time.RFC3339)).
-		Do("Verify who is asking, and reset the second factor after " + until.UTC().Format(time.RFC3339) + ". Or delete the account and have the person invited again.")
+		Do(
+			"Verify who is asking, and reset the second factor after " + until.UTC().Format(time.RFC3339) +
+				". Or delete the account and have the person invited again.",
+		)
 }
 
 // DeleteAccount permanently removes an account with its roles, factors and sessions. Its audit events are kept. The

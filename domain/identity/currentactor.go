@@ -13,7 +13,9 @@ import (
 // and regardless of sessions. It fails with Unauthenticated if the account is no longer active or the token has ended.
 func (s *Service) CurrentActor(ctx context.Context, kind rbac.ActorKind, id, name string) (*rbac.Actor, error) {
 	a := &rbac.Actor{Kind: kind, ID: id, Name: name, Grants: map[string][]rbac.Role{}}
-	ended := fault.New(fault.Unauthenticated, "%s is no longer allowed to do this.", name).Do("Ask somebody with this permission to continue.")
+	ended := fault.New(fault.Unauthenticated, "%s is no longer allowed to do this.", name).Do(
+		"Ask somebody with this permission to continue.",
+	)
 	switch kind {
 	case rbac.System:
 		return rbac.SystemActor(), nil
@@ -69,7 +71,9 @@ func (s *Service) Holders(ctx context.Context, partitionID string, permissions [
 // Email returns the address of an active user, or "".
 func (s *Service) Email(ctx context.Context, userID string) (string, error) {
 	var found []string
-	if err := s.Store.DB(ctx).Model(&User{}).Where("id = ? AND status = ?", userID, Active).Pluck("email", &found).Error; err != nil || len(found) == 0 {
+	if err := s.Store.DB(ctx).Model(&User{}).Where(
+		"id = ? AND status = ?", userID, Active,
+	).Pluck("email", &found).Error; err != nil || len(found) == 0 {
 		return "", err
 	}
 	return found[0], nil

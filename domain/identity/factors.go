@@ -133,7 +133,9 @@ func (s *Service) ConfirmTOTP(ctx context.Context, code string) (*Enrolled, erro
 			now := s.Now()
 			replaced := u.TOTPConfirmedAt != nil
 			u.TOTPSecret, u.TOTPPending, u.TOTPConfirmedAt, u.TOTPLastStep = u.TOTPPending, nil, &now, step
-			if err := s.Store.DB(ctx).Model(u).Select("totp_secret", "totp_pending", "totp_confirmed_at", "totp_last_step").Updates(u).Error; err != nil {
+			if err := s.Store.DB(ctx).Model(u).Select(
+				"totp_secret", "totp_pending", "totp_confirmed_at", "totp_last_step",
+			).Updates(u).Error; err != nil {
 				return err
 			}
 			if replaced {
@@ -203,7 +205,10 @@ func (s *Service) checkTOTP(u *User, sealed []byte, code string, after int64) (i
 		if number <= after {
 			continue
 		}
-		right, err := totp.ValidateCustom(strings.TrimSpace(code), string(secret), at, totp.ValidateOpts{Period: totpPeriod, Digits: otp.DigitsSix, Algorithm: otp.AlgorithmSHA1})
+		right, err := totp.ValidateCustom(
+			strings.TrimSpace(code), string(secret), at,
+			totp.ValidateOpts{Period: totpPeriod, Digits: otp.DigitsSix, Algorithm: otp.AlgorithmSHA1},
+		)
 		if err != nil {
 			return 0, nil // not six digits
 		}
@@ -276,7 +281,12 @@ func (s *Service) ChangePassword(ctx context.Context, current, next string) (end
 	if err != nil {
 		return 0, err
 	}
-	err = s.guess(ctx, guess{email: u.Email, user: u, what: "password", refusal: fault.New(fault.Invalid, "The current password is wrong.").At("currentPassword")},
+	err = s.guess(
+		ctx,
+		guess{
+			email: u.Email, user: u, what: "password",
+			refusal: fault.New(fault.Invalid, "The current password is wrong.").At("currentPassword"),
+		},
 		func(context.Context) (bool, error) { return s.matches(current, u.PasswordHash) })
 	end()
 	if err != nil {

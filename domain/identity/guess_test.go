@@ -91,7 +91,10 @@ func (t *turns) count(lane string) int {
 }
 
 func TestNetwork(t *testing.T) {
-	for address, want := range map[string]string{"192.0.2.1": "192.0.2.1", "2001:db8:1:2:3::4": "2001:db8:1:2::/64", "fe80::1%eth0": "fe80::/64", "::ffff:192.0.2.1": "192.0.2.1", "pipe": "pipe"} {
+	for address, want := range map[string]string{
+		"192.0.2.1": "192.0.2.1", "2001:db8:1:2:3::4": "2001:db8:1:2::/64", "fe80::1%eth0": "fe80::/64", "::ffff:192.0.2.1": "192.0.2.1",
+		"pipe": "pipe",
+	} {
 		if got := network(address); got != want {
 			t.Errorf("%s: %s, want %s", address, got, want)
 		}

@@ -183,7 +183,8 @@ func (s *Service) sendInvitation(ctx context.Context, i *invitation) error {
 	// The secret is in the fragment, which browsers do not send to the server, so it appears in no log.
 	return s.Mail.Send(ctx, partitionOf(i.Domain), i.Email, "You are invited to pkiaas",
 		"You are invited to "+plain(name)+". Open this link within 7 days to accept:\n\n"+s.BaseURL+"/invitation#"+token+
-			"\n\nIf you already have an account, sign in and accept the invitation on your profile page instead.\n\nIf you did not expect this, ignore it.\n")
+			"\n\nIf you already have an account, sign in and accept the invitation on your profile page instead.\n\nIf you did not "+
+			"expect this, ignore it.\n")
 }
 
 // plain puts text entered by others on one line of a mail.
@@ -246,7 +247,11 @@ func (s *Service) InviteOwner(ctx context.Context, subscriptionID, email, firstN
 // CopyGrants copies all roles to another domain and moves the invitations there, in the transaction of ctx.
 func (s *Service) CopyGrants(ctx context.Context, from, to string) error {
 	if err := s.Store.DB(ctx).
-		Exec("INSERT INTO role_grants (user_id, domain, role, created_at) SELECT user_id, ?, role, created_at FROM role_grants WHERE domain = ?", to, from).Error; err != nil {
+		Exec(
+			"INSERT INTO role_grants (user_id, domain, role, created_at) SELECT user_id, ?, role, created_at FROM role_grants WHERE "+
+				"domain = ?",
+			to, from,
+		).Error; err != nil {
 		return err
 	}
 	return s.Store.DB(ctx).Model(&invitation{}).Where("domain = ?", from).Update("domain", to).Error
@@ -430,7 +435,9 @@ func (s *Service) stillOffered(ctx context.Context, i *invitation) error {
 	if i.InviterID == "" || i.InviterKind == rbac.System {
 		return nil
 	}
-	void := fault.New(fault.Conflict, "%s, who invited you, is no longer allowed to do so.", i.Inviter).Do("Ask an Owner to invite you again.")
+	void := fault.New(fault.Conflict, "%s, who invited you, is no longer allowed to do so.", i.Inviter).Do(
+		"Ask an Owner to invite you again.",
+	)
 	actor, err := s.CurrentActor(ctx, i.InviterKind, i.InviterID, i.Inviter)
 	if fault.Is(err, fault.Unauthenticated) {
 		return void

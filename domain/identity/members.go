@@ -45,7 +45,9 @@ func (s *Service) Members(ctx context.Context, partitionID string, p page.Reques
 	} else {
 		after = ""
 		var err error
-		if users, err = page.Read(ctx, s.Store, people, p, page.Key[User]{Column: "email", Value: func(u *User) any { return u.Email }}); err != nil {
+		if users, err = page.Read(
+			ctx, s.Store, people, p, page.Key[User]{Column: "email", Value: func(u *User) any { return u.Email }},
+		); err != nil {
 			return nil, err
 		}
 	}
@@ -62,7 +64,8 @@ func (s *Service) Members(ctx context.Context, partitionID string, p page.Reques
 		found.Nodes = append(found.Nodes, &Member{User: u, Roles: rolesOf(grants, u.ID)})
 	}
 	rest := page.Request{First: max(p.First-len(found.Nodes), 1), After: after}
-	invitations, err := page.Read(ctx, s.Store, invited, rest, page.Key[invitation]{Column: "email", Value: func(i *invitation) any { return i.Email }},
+	invitations, err := page.Read(
+		ctx, s.Store, invited, rest, page.Key[invitation]{Column: "email", Value: func(i *invitation) any { return i.Email }},
 		page.Key[invitation]{Column: "id", Value: func(i *invitation) any { return i.ID }})
 	if err != nil {
 		return nil, err
@@ -168,7 +171,9 @@ func (s *Service) RevokeRole(ctx context.Context, partitionID, userID string, ro
 			}
 		}
 		// The membership stays, so that a role can be given again.
-		if err := s.Store.DB(ctx).Clauses(clause.OnConflict{DoNothing: true}).Create(&grant{userID, partitionID, none, s.Now()}).Error; err != nil {
+		if err := s.Store.DB(ctx).Clauses(clause.OnConflict{DoNothing: true}).Create(
+			&grant{userID, partitionID, none, s.Now()},
+		).Error; err != nil {
 			return err
 		}
 		return s.revoke(ctx, partitionID, userID, role)
@@ -177,7 +182,10 @@ func (s *Service) RevokeRole(ctx context.Context, partitionID, userID string, ro
 
 // revoke takes roles from a user in a partition and in the subscription it came from; all roles if none is named.
 func (s *Service) revoke(ctx context.Context, partitionID, userID string, roles ...rbac.Role) error {
-	query := s.Store.DB(ctx).Where("user_id = ? AND (domain = ? OR domain IN (SELECT subscription_id FROM partitions WHERE id = ?))", userID, partitionID, partitionID)
+	query := s.Store.DB(ctx).Where(
+		"user_id = ? AND (domain = ? OR domain IN (SELECT subscription_id FROM partitions WHERE id = ?))", userID, partitionID,
+		partitionID,
+	)
 	if len(roles) > 0 {
 		query = query.Where("role IN ?", roles)
 	}
@@ -187,7 +195,8 @@ func (s *Service) revoke(ctx context.Context, partitionID, userID string, roles 
 // keepsOwner refuses to leave a partition without an active Owner.
 func (s *Service) keepsOwner(ctx context.Context, partitionID, without string) error {
 	var others int64
-	if err := s.Store.DB(ctx).Model(&grant{}).Where("domain = ? AND role = ? AND user_id <> ? AND user_id IN (SELECT id FROM users WHERE status = ?)",
+	if err := s.Store.DB(ctx).Model(&grant{}).Where(
+		"domain = ? AND role = ? AND user_id <> ? AND user_id IN (SELECT id FROM users WHERE status = ?)",
 		partitionID, rbac.Owners, without, Active).Count(&others).Error; err != nil {
 		return err
 	}
@@ -253,7 +262,9 @@ func (s *Service) changeRole(ctx context.Context, partitionID, userID string, ro
 		}
 		done := event
 		done.ObjectName = m.User.Email
-		done.Summary = map[string]string{"role.grant": "gave ", "role.revoke": "took "}[action] + string(role) + map[string]string{"role.grant": " to ", "role.revoke": " from "}[action] + m.User.Email
+		done.Summary = map[string]string{"role.grant": "gave ", "role.revoke": "took "}[action] + string(role) + map[string]string{
+			"role.grant": " to ", "role.revoke": " from ",
+		}[action] + m.User.Email
 		done.Details = audit.Details{"before": before, "after": m.Roles}
 		s.Audit.Record(ctx, done)
 		return s.Approvals.Settle(ctx, userID)
@@ -303,11 +314,16 @@ func (s *Service) RemoveMember(ctx context.Context, partitionID, userID string) 
 			return err
 		}
 		if err := s.Approvals.Ask(ctx, approval.Ask{PartitionID: partitionID, Operation: approval.RoleChange, Verb: VerbRemoveMember,
-			Payload: Removing{partitionID, userID}, ObjectKind: "user", ObjectID: userID, Summary: "remove " + m.User.Email + " from the partition",
-			Facts: []approval.Fact{{Name: "Person", Value: person(m.User.FirstName, m.User.LastName, m.User.Email)}, {Name: "Roles now", Value: rolesText(m.Roles)}}}); err != nil {
+			Payload: Removing{partitionID, userID}, ObjectKind: "user", ObjectID: userID, Summary: "remove " + m.User.Email +
+				" from the partition",
+			Facts: []approval.Fact{
+				{Name: "Person", Value: person(m.User.FirstName, m.User.LastName, m.User.Email)},
+				{Name: "Roles now", Value: rolesText(m.Roles)},
+			}}); err != nil {
 			return err
 		}
-		done.ObjectName, done.Summary, done.Details = m.User.Email, "removed "+m.User.Email+" from the partition", audit.Details{"roles": m.Roles}
+		done.ObjectName, done.Summary, done.Details = m.User.Email, "removed "+m.User.Email+
+			" from the partition", audit.Details{"roles": m.Roles}
 		s.Audit.Record(ctx, done)
 		return s.Approvals.Settle(ctx, userID)
 	})

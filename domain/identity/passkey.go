@@ -73,7 +73,9 @@ func (s *Service) BeginPasskeyRegistration(ctx context.Context) (string, error) 
 	if err != nil {
 		return "", err
 	}
-	options, ceremony, err := s.WebAuthn.BeginRegistration(a, webauthn.WithExclusions(webauthn.Credentials(a.WebAuthnCredentials()).CredentialDescriptors()))
+	options, ceremony, err := s.WebAuthn.BeginRegistration(
+		a, webauthn.WithExclusions(webauthn.Credentials(a.WebAuthnCredentials()).CredentialDescriptors()),
+	)
 	if err != nil {
 		return "", err
 	}

@@ -40,7 +40,9 @@ func checkPassword(password string, u *User) error {
 	local, _, _ := strings.Cut(u.Email, "@")
 	switch {
 	case n < PasswordMinLength || n > 256 || !utf8.ValidString(password):
-		return fault.New(fault.Invalid, "The password must be %d to 256 characters long.", PasswordMinLength).At("password").Do("Several words in a row are easy to remember and hard to guess.")
+		return fault.New(fault.Invalid, "The password must be %d to 256 characters long.", PasswordMinLength).At("password").Do(
+			"Several words in a row are easy to remember and hard to guess.",
+		)
 	case lower == u.Email || len(local) >= 4 && strings.Contains(lower, local):
 		return fault.New(fault.Invalid, "The password must not contain your e-mail address.").At("password")
 	case strings.Contains(common, "\n"+lower+"\n") || strings.Count(lower, lower[:1]) == len(lower):
@@ -60,7 +62,9 @@ func (s *Service) hashPassword(ctx context.Context, password string) (string, er
 	_, _ = rand.Read(salt) // never fails (crypto/rand)
 	b64 := base64.RawStdEncoding.EncodeToString
 	c := s.HashCost
-	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, c.Memory, c.Passes, c.Lanes, b64(salt), b64(c.hash(password, salt))), nil
+	return fmt.Sprintf(
+		"$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, c.Memory, c.Passes, c.Lanes, b64(salt), b64(c.hash(password, salt)),
+	), nil
 }
 
 func (c HashCost) hash(password string, salt []byte) []byte {

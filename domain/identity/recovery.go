@@ -166,7 +166,8 @@ func (s *Service) sendPasswordLink(ctx context.Context, address string) error {
 	}
 	s.record(ctx, u, "user.request-password-reset", "sent a link to set a new password to "+u.Email, nil)
 	return s.Mail.Send(ctx, "", u.Email, "pkiaas: set a new password",
-		"Open this link within one hour to set a new password:\n\n"+s.BaseURL+"/password#"+token+"\n\nYou will still need your second factor to sign in. If you did not ask for this, ignore it.\n")
+		"Open this link within one hour to set a new password:\n\n"+s.BaseURL+"/password#"+token+"\n\nYou will still need your second "+
+			"factor to sign in. If you did not ask for this, ignore it.\n")
 }
 
 // ResetPassword sets a new password by the link and ends all sessions. It does not sign in.

@@ -159,7 +159,9 @@ func (s *Service) open(ctx context.Context, u *User, stage Stage) (token string,
 		expires = now.Add(fullLifetime)
 	}
 	token = newSecret()
-	session := &Session{ID: newID(), TokenHash: hashSecret(token), UserID: u.ID, Stage: stage, CreatedAt: now, LastSeenAt: now, ExpiresAt: expires}
+	session := &Session{
+		ID: newID(), TokenHash: hashSecret(token), UserID: u.ID, Stage: stage, CreatedAt: now, LastSeenAt: now, ExpiresAt: expires,
+	}
 	if stage == Full {
 		session.ProvedAt = &now
 	}
@@ -176,7 +178,9 @@ func (s *Service) Sessions(ctx context.Context, p page.Request) (*page.Page[*Ses
 		return nil, err
 	}
 	now := s.Now()
-	query := s.Store.DB(ctx).Model(&Session{}).Where("user_id = ? AND stage = ? AND expires_at > ? AND last_seen_at > ?", u.ID, Full, now, now.Add(-idleLifetime))
+	query := s.Store.DB(ctx).Model(&Session{}).Where(
+		"user_id = ? AND stage = ? AND expires_at > ? AND last_seen_at > ?", u.ID, Full, now, now.Add(-idleLifetime),
+	)
 	return page.Read(ctx, s.Store, query, p,
 		page.Key[Session]{Column: "created_at", Desc: true, Value: func(s *Session) any { return s.CreatedAt }},
 		page.Key[Session]{Column: "id", Desc: true, Value: func(s *Session) any { return s.ID }})
@@ -224,7 +228,9 @@ func (s *Service) SignOut(ctx context.Context, id string, everywhere bool) (ende
 func (s *Service) self(ctx context.Context) (*User, error) {
 	a := rbac.ActorFrom(ctx)
 	if a == nil || a.Kind != rbac.UserActor && a.Kind != rbac.OperatorActor {
-		return nil, fault.New(fault.Unauthenticated, "You are not signed in.").Do("Sign in as a person: an API token has no account of its own.")
+		return nil, fault.New(fault.Unauthenticated, "You are not signed in.").Do(
+			"Sign in as a person: an API token has no account of its own.",
+		)
 	}
 	return s.user(ctx, a.ID)
 }
@@ -255,7 +261,9 @@ func (s *Service) SaveLastUse(ctx context.Context) error {
 	}
 	return s.Store.Tx(ctx, func(ctx context.Context) error {
 		for id, when := range at {
-			if err := s.Store.DB(ctx).Model(&APIToken{}).Where("id = ? AND (last_used_at IS NULL OR last_used_at < ?)", id, when).Update("last_used_at", when).Error; err != nil {
+			if err := s.Store.DB(ctx).Model(&APIToken{}).Where(
+				"id = ? AND (last_used_at IS NULL OR last_used_at < ?)", id, when,
+			).Update("last_used_at", when).Error; err != nil {
 				return err
 			}
 		}
@@ -271,7 +279,8 @@ func (s *Service) Clean(ctx context.Context, claim *job.Claim) error {
 	now := s.Now()
 	claim.Again(now.Add(time.Hour))
 	return s.Store.Tx(ctx, func(ctx context.Context) error {
-		for statement, before := range map[string]time.Time{"DELETE FROM sessions WHERE expires_at < ?": now, "DELETE FROM address_proofs WHERE expires_at < ?": now,
+		for statement, before := range map[string]time.Time{
+			"DELETE FROM sessions WHERE expires_at < ?": now, "DELETE FROM address_proofs WHERE expires_at < ?": now,
 			"DELETE FROM invitations WHERE expires_at < ?": now.Add(-invitationKept)} {
 			if err := s.Store.DB(ctx).Exec(statement, before).Error; err != nil {
 				return err

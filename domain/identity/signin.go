@@ -32,7 +32,9 @@ type SignedIn struct {
 	Device string
 }
 
-var wrongPassword = fault.New(fault.Unauthenticated, "The e-mail address or password is wrong.").At("password").Do("Check both. After several failed attempts you have to wait.")
+var wrongPassword = fault.New(fault.Unauthenticated, "The e-mail address or password is wrong.").At("password").Do(
+	"Check both. After several failed attempts you have to wait.",
+)
 
 // SignIn checks the password, the first step. It gives the same error for a wrong address and a wrong password.
 func (s *Service) SignIn(ctx context.Context, email, password string) (*SignedIn, error) {
@@ -136,7 +138,9 @@ func (s *Service) VerifySecondFactor(ctx context.Context, p Proof) (*SignedIn, e
 	case p.TOTP != nil && p.RecoveryCode == nil && p.Passkey == nil:
 		kind, check = "totp", func(ctx context.Context, u *User) (bool, error) { return s.spendTOTP(ctx, u, *p.TOTP) }
 	case p.RecoveryCode != nil && p.TOTP == nil && p.Passkey == nil:
-		kind, check = "recovery code", func(ctx context.Context, u *User) (bool, error) { return s.spendRecoveryCode(ctx, u, *p.RecoveryCode) }
+		kind, check = "recovery code", func(ctx context.Context, u *User) (bool, error) {
+			return s.spendRecoveryCode(ctx, u, *p.RecoveryCode)
+		}
 	case p.Passkey != nil && p.TOTP == nil && p.RecoveryCode == nil:
 		kind, check = "passkey", func(ctx context.Context, u *User) (bool, error) { return s.checkAssertion(ctx, u, session, *p.Passkey) }
 	default:

@@ -71,7 +71,11 @@ func (s *Service) CreateToken(ctx context.Context, n NewToken) (t *APIToken, sec
 	}
 	actor := rbac.ActorFrom(ctx)
 	if !s.Guard.Covers(actor, role, partitionID) {
-		return nil, "", fault.New(fault.Forbidden, "You cannot create a token with this role: it has permissions that you do not have.").At("role").Do("Choose one of your own roles, or ask an Owner.")
+		return nil, "", fault.New(
+			fault.Forbidden, "You cannot create a token with this role: it has permissions that you do not have.",
+		).At("role").Do(
+			"Choose one of your own roles, or ask an Owner.",
+		)
 	}
 	owner := ""
 	switch actor.Kind {
@@ -81,7 +85,11 @@ func (s *Service) CreateToken(ctx context.Context, n NewToken) (t *APIToken, sec
 		// A service token outlives its creator, so only a person may create one. A token that could create others could
 		// not be stopped by revoking it.
 		if owner = actor.OwnerID; n.Service || actor.Within == nil {
-			return nil, "", fault.New(fault.Forbidden, "Only a signed-in person can create a service token, and a service token cannot create tokens.").At("service").Do("Sign in and create it yourself.")
+			return nil, "", fault.New(
+				fault.Forbidden, "Only a signed-in person can create a service token, and a service token cannot create tokens.",
+			).At("service").Do(
+				"Sign in and create it yourself.",
+			)
 		}
 	}
 	now := s.Now()
@@ -89,7 +97,8 @@ func (s *Service) CreateToken(ctx context.Context, n NewToken) (t *APIToken, sec
 		return nil, "", fault.New(fault.Invalid, "An API token can be valid for at most 366 days.").At("expiresAt")
 	}
 	secret = tokenPrefix + newSecret()
-	t = &APIToken{ID: newID(), PartitionID: partitionID, Name: name, Role: role, Prefix: secret[:len(tokenPrefix)+6], TokenHash: hashSecret(secret),
+	t = &APIToken{
+		ID: newID(), PartitionID: partitionID, Name: name, Role: role, Prefix: secret[:len(tokenPrefix)+6], TokenHash: hashSecret(secret),
 		CreatedBy: actor.Name, OwnerID: owner, Service: n.Service, CreatedAt: now, ExpiresAt: expiresAt.UTC().Truncate(time.Microsecond)}
 	err = s.Store.Tx(ctx, func(ctx context.Context) error {
 		done := event
@@ -107,7 +116,9 @@ func (s *Service) CreateToken(ctx context.Context, n NewToken) (t *APIToken, sec
 // MayRevoke tells whether the caller may revoke a token.
 func (s *Service) MayRevoke(ctx context.Context, t *APIToken) bool {
 	actor := rbac.ActorFrom(ctx)
-	return s.Guard.Require(ctx, rbac.TokenManage, t.PartitionID) == nil && (actor.ID == t.OwnerID || s.Guard.Covers(actor, t.Role, t.PartitionID))
+	return s.Guard.Require(
+		ctx, rbac.TokenManage, t.PartitionID,
+	) == nil && (actor.ID == t.OwnerID || s.Guard.Covers(actor, t.Role, t.PartitionID))
 }
 
 // RevokeToken revokes an API token with immediate effect.
@@ -188,7 +199,9 @@ func (s *Service) AuthenticateToken(ctx context.Context, bearer string) (*rbac.A
 	}
 	actor := t.actor()
 	if actor == nil {
-		return nil, fault.New(fault.Unauthenticated, "The owner of this API token no longer has a role in the partition.").Do("Use another token, or a service token.")
+		return nil, fault.New(fault.Unauthenticated, "The owner of this API token no longer has a role in the partition.").Do(
+			"Use another token, or a service token.",
+		)
 	}
 	s.used.note(t.ID, s.Now())
 	return actor, nil
@@ -199,7 +212,10 @@ func (t *APIToken) actor() *rbac.Actor {
 	if !t.Service && !slices.ContainsFunc(t.within[t.PartitionID], rbac.Role.Valid) {
 		return nil
 	}
-	return &rbac.Actor{Kind: rbac.TokenActor, ID: t.ID, Name: t.Name, OwnerID: t.OwnerID, Service: t.Service, Grants: map[string][]rbac.Role{t.PartitionID: {t.Role}}, Within: t.within}
+	return &rbac.Actor{
+		Kind: rbac.TokenActor, ID: t.ID, Name: t.Name, OwnerID: t.OwnerID, Service: t.Service,
+		Grants: map[string][]rbac.Role{t.PartitionID: {t.Role}}, Within: t.within,
+	}
 }
 
 // Stopped tells whether a personal token is unusable because its owner is unknown or no longer has a role in the
@@ -218,7 +234,9 @@ func (s *Service) readOwners(ctx context.Context, list []*APIToken) error {
 		return nil
 	}
 	var rows []grant
-	if err := s.Store.DB(ctx).Table("role_grants g").Select("g.*").Joins("JOIN users u ON u.id = g.user_id").Where("u.status = ? AND g.user_id IN ?", Active, owners).Scan(&rows).Error; err != nil {
+	if err := s.Store.DB(ctx).Table("role_grants g").Select("g.*").Joins("JOIN users u ON u.id = g.user_id").Where(
+		"u.status = ? AND g.user_id IN ?", Active, owners,
+	).Scan(&rows).Error; err != nil {
 		return err
 	}
 	for _, t := range list {

@@ -67,7 +67,8 @@ func (grant) TableName() string { return "role_grants" }
 
 // Sealed lists the sealed columns.
 func Sealed() []seal.Column {
-	return []seal.Column{{Table: "users", Name: "totp_secret", Purpose: totpPurpose}, {Table: "users", Name: "totp_pending", Purpose: totpPurpose},
+	return []seal.Column{
+		{Table: "users", Name: "totp_secret", Purpose: totpPurpose}, {Table: "users", Name: "totp_pending", Purpose: totpPurpose},
 		{Table: "sessions", Name: "ceremony", Purpose: ceremonyPurpose}}
 }
 
@@ -147,7 +148,10 @@ func (s *Service) record(ctx context.Context, u *User, action, summary string, d
 	if actor == nil || actor.Kind != rbac.System {
 		actor = s.actorOf(ctx, u)
 	}
-	s.Audit.RecordAs(ctx, actor, audit.Event{Action: action, ObjectKind: "user", ObjectID: u.ID, ObjectName: u.Email, Summary: summary, Details: details})
+	s.Audit.RecordAs(
+		ctx, actor,
+		audit.Event{Action: action, ObjectKind: "user", ObjectID: u.ID, ObjectName: u.Email, Summary: summary, Details: details},
+	)
 }
 
 func (s *Service) actorOf(ctx context.Context, u *User) *rbac.Actor {

@@ -225,9 +225,13 @@ func (s *Service) Confirm(ctx context.Context, p Reproof) (until time.Time, err 
 	judge := func(ctx context.Context, u *User) (bool, error) { return s.matches(*p.Password, u.PasswordHash) }
 	if p.TOTP != nil {
 		if u.TOTPConfirmedAt == nil {
-			return time.Time{}, fault.New(fault.Conflict, "This account has no authenticator app.").At("input.totp").Do("Enter your password.")
+			return time.Time{}, fault.New(
+				fault.Conflict, "This account has no authenticator app.",
+			).At("input.totp").Do("Enter your password.")
 		}
-		g.what, g.refusal = "totp", fault.New(fault.Invalid, "The code is wrong.").At("input.totp").Do("Check it and try again. After several failed attempts you have to wait.")
+		g.what, g.refusal = "totp", fault.New(fault.Invalid, "The code is wrong.").At("input.totp").Do(
+			"Check it and try again. After several failed attempts you have to wait.",
+		)
 		judge = func(ctx context.Context, u *User) (bool, error) { return s.spendTOTP(ctx, u, *p.TOTP) }
 	} else {
 		end, err := s.turns.take(ctx, true)

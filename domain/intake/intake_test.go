@@ -88,11 +88,16 @@ func TestWhatTheReleaseBeforeKept(t *testing.T) {
 	csr := csrOf(t, x509.CertificateRequest{Subject: pkix.Name{CommonName: "a.example"}, DNSNames: []string{"a.example"}})
 	const begin = `{"CAID":"ca","ProfileID":"p","CSR":"%s",`
 	for kept, check := range map[string]func(f enrollment.Facts) bool{
-		begin + `"Subject":null,"SANs":null,"SANsGiven":false,"NotAfter":null,"Extensions":null,"EndEntity":"e"}`: func(f enrollment.Facts) bool {
-			return f.Subject.String() == "CN=a.example" && len(f.SANs) == 1 && len(f.OwnNames) == 1 && !f.LeaveNothingOut && f.NotAfter == nil
+		begin + `"Subject":null,"SANs":null,"SANsGiven":false,"NotAfter":null,"Extensions":null,"EndEntity":"e"}`: func(
+			f enrollment.Facts,
+		) bool {
+			return f.Subject.String() == "CN=a.example" && len(f.SANs) == 1 && len(f.OwnNames) == 1 && !f.LeaveNothingOut &&
+				f.NotAfter == nil
 		},
 		begin + `"Subject":"CN=\\\u003c\u0026","SANs":[{"Type":"DNS_NAME","Value":"b.example"}],"SANsGiven":true,` +
-			`"NotAfter":"2027-01-02T03:04:05.1+01:00","Extensions":[{"OID":"1.2.3","Critical":true,"Value":"BQA="}],"EndEntity":""}`: func(f enrollment.Facts) bool {
+			`"NotAfter":"2027-01-02T03:04:05.1+01:00","Extensions":[{"OID":"1.2.3","Critical":true,"Value":"BQA="}],"EndEntity":""}`: func(
+			f enrollment.Facts,
+		) bool {
 			return f.Subject.String() == `CN=\<&` && f.SANs[0].Value == "b.example" && len(f.OwnNames) == 1 && f.OwnExtensions == 0 &&
 				len(f.Extensions) == 1 && f.NotAfter.Equal(time.Date(2027, 1, 2, 2, 4, 5, 1e8, time.UTC))
 		},

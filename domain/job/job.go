@@ -345,7 +345,9 @@ func (q *Queue) renew(ctx context.Context, c *Claim) (mine bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, margin)
 	defer cancel()
 	err = q.Store.Tx(ctx, func(ctx context.Context) error {
-		held := q.Store.DB(ctx).Model(&row{}).Where("kind = ? AND job_key = ? AND lease = ?", c.row.Kind, c.row.JobKey, c.row.Lease).Update("leased_until", q.Now().Add(Lease))
+		held := q.Store.DB(ctx).Model(&row{}).Where("kind = ? AND job_key = ? AND lease = ?", c.row.Kind, c.row.JobKey, c.row.Lease).Update(
+			"leased_until", q.Now().Add(Lease),
+		)
 		mine = held.RowsAffected == 1
 		return held.Error
 	})
@@ -370,7 +372,9 @@ func (q *Queue) claim(ctx context.Context, kinds []string) (*Claim, error) {
 	}
 	// Looking first avoids a write: most of the time nothing is due.
 	var waiting int64
-	if err := q.Store.DB(ctx).Table("(?) AS due", due(q.Store.DB(ctx).Model(&row{}).Select("kind"))).Count(&waiting).Error; err != nil || waiting == 0 {
+	if err := q.Store.DB(ctx).Table(
+		"(?) AS due", due(q.Store.DB(ctx).Model(&row{}).Select("kind")),
+	).Count(&waiting).Error; err != nil || waiting == 0 {
 		return nil, err
 	}
 	var c *Claim
@@ -396,7 +400,10 @@ func (q *Queue) fail(ctx context.Context, c *Claim, cause error) {
 	// The message shown to people leaves the cause to the log.
 	because := errors.Unwrap(cause)
 	delay := min(5*time.Minute, time.Second<<min(c.row.Attempts, 8))
-	q.Log.Error("job failed", "kind", c.row.Kind, "key", c.row.JobKey, "attempt", c.row.Attempts, "retry_in", delay, "error", cause, "cause", because)
+	q.Log.Error(
+		"job failed", "kind", c.row.Kind, "key", c.row.JobKey, "attempt", c.row.Attempts, "retry_in", delay, "error", cause, "cause",
+		because,
+	)
 	err := q.Store.Tx(ctx, func(ctx context.Context) error {
 		return q.Store.DB(ctx).Model(&row{}).Where("kind = ? AND job_key = ? AND lease = ?", c.row.Kind, c.row.JobKey, c.row.Lease).
 			Updates(map[string]any{"lease": "", "leased_until": nil, "last_error": cause.Error(), "run_at": q.Now().Add(delay)}).Error

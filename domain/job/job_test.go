@@ -131,7 +131,8 @@ func TestALostLeaseEndsTheWork(t *testing.T) {
 		ask(t, q)
 		q.RunDue(t.Context())
 		var lease string
-		if err := q.Store.DB(t.Context()).Table("jobs").Select("lease").Scan(&lease).Error; err != nil || failure == nil || lease != "another server" {
+		if err := q.Store.DB(t.Context()).Table("jobs").Select("lease").Scan(&lease).Error; err != nil || failure == nil ||
+			lease != "another server" {
 			t.Errorf("the lease is %q's, %v %v", lease, failure, err)
 		}
 	})
@@ -212,7 +213,10 @@ func TestOutsidersHoldNothingUp(t *testing.T) {
 					}
 				}
 			}
-			return errors.Join(q.Enqueue(ctx, "mail", "mail", q.Now().Add(time.Second), nil), q.Enqueue(ctx, "publish", "publish", q.Now().Add(time.Second), nil))
+			return errors.Join(
+				q.Enqueue(ctx, "mail", "mail", q.Now().Add(time.Second), nil),
+				q.Enqueue(ctx, "publish", "publish", q.Now().Add(time.Second), nil),
+			)
 		}); err != nil {
 			t.Fatal(err)
 		}
@@ -247,7 +251,8 @@ func TestAJobThatPanics(t *testing.T) {
 			t.Errorf("a stranger sees jobs: %v", err)
 		}
 		jobs, err := list.Jobs(rbac.WithActor(t.Context(), rbac.SystemActor()), page.Request{First: page.MaxFirst})
-		if err != nil || len(jobs.Nodes) != 1 || jobs.Nodes[0].LastError != "panic: what nobody thought of" || jobs.Nodes[0].Attempts != 1 || jobs.Nodes[0].Lane != job.Work {
+		if err != nil || len(jobs.Nodes) != 1 || jobs.Nodes[0].LastError != "panic: what nobody thought of" ||
+			jobs.Nodes[0].Attempts != 1 || jobs.Nodes[0].Lane != job.Work {
 			t.Errorf("%+v %v", jobs, err)
 		}
 		lanes, err := q.Lanes(t.Context())

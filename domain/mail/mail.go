@@ -77,7 +77,10 @@ func (s *Service) Outbox(ctx context.Context, p page.Request) (*page.Page[*Mail]
 	if s.SMTPURL != "" {
 		return &page.Page[*Mail]{}, nil
 	}
-	found, err := page.Read(ctx, s.Store, s.Store.DB(ctx).Model(&Mail{}), p, page.Key[Mail]{Column: "id", Desc: true, Value: func(m *Mail) any { return m.ID }})
+	found, err := page.Read(
+		ctx, s.Store, s.Store.DB(ctx).Model(&Mail{}), p,
+		page.Key[Mail]{Column: "id", Desc: true, Value: func(m *Mail) any { return m.ID }},
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +134,10 @@ func (s *Service) deliver(ctx context.Context, m *Mail, body string) error {
 	if u.User != nil {
 		password, _ := u.User.Password()
 		// Send a password only over TLS.
-		options = append(options, gomail.WithTLSPolicy(gomail.TLSMandatory), gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover), gomail.WithUsername(u.User.Username()), gomail.WithPassword(password))
+		options = append(
+			options, gomail.WithTLSPolicy(gomail.TLSMandatory), gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover),
+			gomail.WithUsername(u.User.Username()), gomail.WithPassword(password),
+		)
 	}
 	client, err := gomail.NewClient(u.Hostname(), options...)
 	if err != nil {

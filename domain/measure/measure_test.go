@@ -28,7 +28,9 @@ func TestFastAndSlowAlgorithmsAreToldApart(t *testing.T) {
 		}
 		return m
 	}
-	if fast, slow := of("ECDSAP256+SHA256"), of("Hash-SLH-DSA-SHA2-128f-With-SHA256"); fast.SignaturesPerSecond < 5*slow.SignaturesPerSecond {
+	if fast, slow := of("ECDSAP256+SHA256"), of(
+		"Hash-SLH-DSA-SHA2-128f-With-SHA256",
+	); fast.SignaturesPerSecond < 5*slow.SignaturesPerSecond {
 		t.Errorf("P-256 %+v, SLH-DSA %+v", fast, slow)
 	}
 	a := algorithm.All()[0]

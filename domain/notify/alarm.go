@@ -113,7 +113,8 @@ func (s *Service) keyStores(ctx context.Context, partitions []string) (map[strin
 	var used []struct{ PartitionID, KeyStore string }
 	const query = `SELECT partition_id, key_store FROM certification_authorities
 			WHERE partition_id IN @p AND deleted_at IS NULL AND key_id <> ''
-		UNION SELECT c.partition_id, d.key_store FROM certification_authorities c JOIN delegates d ON d.ca_id = c.id AND d.key_generation = c.key_generation
+		UNION SELECT c.partition_id, d.key_store FROM certification_authorities c JOIN delegates d ON d.ca_id = c.id AND d.key_generation =
+			c.key_generation
 			WHERE c.partition_id IN @p AND c.deleted_at IS NULL AND d.status = 'CURRENT'`
 	if err := s.Store.DB(ctx).Raw(query, map[string]any{"p": partitions}).Scan(&used).Error; err != nil {
 		return nil, err
@@ -201,12 +202,16 @@ func (s *Service) begin(ctx context.Context, partitionID string) error {
 // heard reads the events since the last run. Its condition must match the index audit_events_alarms.
 func (s *Service) heard(ctx context.Context, to *progress, raised map[Alarm][]*notice) error {
 	var head int64 // read before the events, so that all events up to it are included
-	if err := s.Store.DB(ctx).Raw("SELECT sequence FROM audit_chains WHERE partition_id = ?", to.PartitionID).Scan(&head).Error; err != nil {
+	if err := s.Store.DB(ctx).Raw(
+		"SELECT sequence FROM audit_chains WHERE partition_id = ?", to.PartitionID,
+	).Scan(&head).Error; err != nil {
 		return err
 	}
 	var events []*audit.Event
 	const alarming = "partition_id = ? AND sequence > ? AND (object_kind = 'ca' AND result <> 'SUCCESS' OR action = 'approval.request')"
-	if err := s.Store.DB(ctx).Where(alarming, to.PartitionID, to.Sequence).Order("sequence").Limit(foundAtOnce).Find(&events).Error; err != nil {
+	if err := s.Store.DB(ctx).Where(
+		alarming, to.PartitionID, to.Sequence,
+	).Order("sequence").Limit(foundAtOnce).Find(&events).Error; err != nil {
 		return err
 	}
 	if len(events) == 0 && head-to.Sequence > skipped {
@@ -223,7 +228,9 @@ func (s *Service) heard(ctx context.Context, to *progress, raised map[Alarm][]*n
 	if len(waiting) > 0 { // skip requests that have been decided meanwhile
 		var pending []string
 		asked := slices.Sorted(maps.Keys(waiting))
-		if err := s.Store.DB(ctx).Raw("SELECT id FROM approvals WHERE id IN ? AND state = 'PENDING'", asked).Scan(&pending).Error; err != nil {
+		if err := s.Store.DB(ctx).Raw(
+			"SELECT id FROM approvals WHERE id IN ? AND state = 'PENDING'", asked,
+		).Scan(&pending).Error; err != nil {
 			return err
 		}
 		for _, id := range pending {
@@ -280,7 +287,9 @@ func (s *Service) compare(ctx context.Context, partitionID string, stores map[st
 			continue
 		}
 		say(store, "The key store "+store+" is unavailable. Its CAs cannot issue certificates or sign new CRLs and OCSP answers.")
-		if err := s.Store.DB(ctx).Clauses(clause.OnConflict{DoNothing: true}).Create(&awayStore{partitionID, store, now}).Error; err != nil {
+		if err := s.Store.DB(ctx).Clauses(clause.OnConflict{DoNothing: true}).Create(
+			&awayStore{partitionID, store, now},
+		).Error; err != nil {
 			return err
 		}
 	}

@@ -132,7 +132,9 @@ func (s *Service) settings(ctx context.Context, partitionID string) (*Settings, 
 }
 
 // Update sets day marks, recipients and alarms. A nil value leaves the alarms unchanged.
-func (s *Service) Update(ctx context.Context, partitionID string, days []int, recipients []string, alarms []Alarm) (_ *Settings, err error) {
+func (s *Service) Update(
+	ctx context.Context, partitionID string, days []int, recipients []string, alarms []Alarm,
+) (_ *Settings, err error) {
 	event := audit.Event{PartitionID: partitionID, Action: "notification.update", ObjectKind: "partition", ObjectID: partitionID}
 	defer s.Audit.Refusal(ctx, &err, &event)
 	if err := s.Guard.Require(ctx, rbac.NotificationManage, partitionID); err != nil {
@@ -179,7 +181,9 @@ func (s *Service) Update(ctx context.Context, partitionID string, days []int, re
 		if err := s.begin(ctx, partitionID); err != nil {
 			return err
 		}
-		return s.Store.DB(ctx).Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "partition_id"}}, UpdateAll: true}).Create(set).Error
+		return s.Store.DB(ctx).Clauses(
+			clause.OnConflict{Columns: []clause.Column{{Name: "partition_id"}}, UpdateAll: true},
+		).Create(set).Error
 	})
 }
 
@@ -196,24 +200,38 @@ type thing struct {
 // sources lists the kinds of things that expire, with the query that finds them in a time span. The last argument is a
 // limit.
 var sources = []struct{ kind, plural, query, path string }{
-	{"certificate", "certificates", `SELECT id, subject AS name, serial_number AS detail, not_after AS expires_at, created_at FROM certificates
+	{
+		"certificate", "certificates",
+		`SELECT id, subject AS name, serial_number AS detail, not_after AS expires_at, created_at FROM certificates
 		WHERE partition_id = @p AND counted AND not_after > @now AND not_after <= @until
-		AND NOT EXISTS (SELECT 1 FROM notification_marks m WHERE m.kind = 'certificate' AND m.object_id = certificates.id AND m.expires_at = not_after AND m.days <= @days) ORDER BY not_after, id LIMIT @limit`, "/certificates/"},
-	{"ca", "certification authorities", `SELECT id, friendly_name AS name, identifier AS detail, not_after AS expires_at, created_at FROM certification_authorities
-		WHERE partition_id = @p AND status = 'ACTIVE' AND deleted_at IS NULL AND purged_at IS NULL AND not_after > @now AND not_after <= @until
-		AND NOT EXISTS (SELECT 1 FROM notification_marks m WHERE m.kind = 'ca' AND m.object_id = certification_authorities.id AND m.expires_at = not_after AND m.days <= @days) ORDER BY not_after, id LIMIT @limit`, "/cas/"},
+		AND NOT EXISTS (SELECT 1 FROM notification_marks m WHERE m.kind = 'certificate' AND m.object_id = certificates.id AND m.expires_at =
+			not_after AND m.days <= @days) ORDER BY not_after, id LIMIT @limit`, "/certificates/"},
+	{
+		"ca", "certification authorities",
+		`SELECT id, friendly_name AS name, identifier AS detail, not_after AS expires_at, created_at FROM certification_authorities
+		WHERE partition_id = @p AND status = 'ACTIVE' AND deleted_at IS NULL AND purged_at IS NULL AND not_after > @now AND not_after <=
+			@until
+		AND NOT EXISTS (SELECT 1 FROM notification_marks m WHERE m.kind = 'ca' AND m.object_id = certification_authorities.id AND
+			m.expires_at = not_after AND m.days <= @days) ORDER BY not_after, id LIMIT @limit`, "/cas/"},
 	{"ocsp-signer", "OCSP signers", `SELECT c.id, c.friendly_name AS name, c.identifier AS detail, d.not_after AS expires_at, c.created_at
-		FROM certification_authorities c JOIN delegates d ON d.ca_id = c.id AND d.key_generation = c.key_generation AND d.purpose = 'OCSP_SIGNER' AND d.status = 'CURRENT'
-		WHERE c.partition_id = @p AND c.status = 'ACTIVE' AND c.ocsp_enabled AND c.deleted_at IS NULL AND c.purged_at IS NULL AND d.not_after > @now AND d.not_after <= @until
-		AND NOT EXISTS (SELECT 1 FROM notification_marks m WHERE m.kind = 'ocsp-signer' AND m.object_id = c.id AND m.expires_at = d.not_after AND m.days <= @days)
+		FROM certification_authorities c JOIN delegates d ON d.ca_id = c.id AND d.key_generation = c.key_generation AND d.purpose =
+			'OCSP_SIGNER' AND d.status = 'CURRENT'
+		WHERE c.partition_id = @p AND c.status = 'ACTIVE' AND c.ocsp_enabled AND c.deleted_at IS NULL AND c.purged_at IS NULL AND
+			d.not_after > @now AND d.not_after <= @until
+		AND NOT EXISTS (SELECT 1 FROM notification_marks m WHERE m.kind = 'ocsp-signer' AND m.object_id = c.id AND m.expires_at =
+			d.not_after AND m.days <= @days)
 		ORDER BY d.not_after, c.id LIMIT @limit`, "/cas/"},
 	{"api-token", "API tokens", `SELECT id, name, prefix AS detail, expires_at, created_at FROM api_tokens
 		WHERE partition_id = @p AND revoked_at IS NULL AND expires_at > @now AND expires_at <= @until
-		AND NOT EXISTS (SELECT 1 FROM notification_marks m WHERE m.kind = 'api-token' AND m.object_id = api_tokens.id AND m.expires_at = api_tokens.expires_at AND m.days <= @days) ORDER BY expires_at, id LIMIT @limit`, "/users"},
-	{"cagw-credential", "CA Gateway credentials", `SELECT c.id, c.friendly_name AS name, c.identifier AS detail, x.not_after AS expires_at, x.created_at
+		AND NOT EXISTS (SELECT 1 FROM notification_marks m WHERE m.kind = 'api-token' AND m.object_id = api_tokens.id AND m.expires_at =
+			api_tokens.expires_at AND m.days <= @days) ORDER BY expires_at, id LIMIT @limit`, "/users"},
+	{
+		"cagw-credential", "CA Gateway credentials",
+		`SELECT c.id, c.friendly_name AS name, c.identifier AS detail, x.not_after AS expires_at, x.created_at
 		FROM credentials c JOIN credential_certificates x ON x.credential_id = c.id AND x.ends_at IS NULL
 		WHERE c.partition_id = @p AND c.deleted_at IS NULL AND x.not_after > @now AND x.not_after <= @until
-		AND NOT EXISTS (SELECT 1 FROM notification_marks m WHERE m.kind = 'cagw-credential' AND m.object_id = c.id AND m.expires_at = x.not_after AND m.days <= @days) ORDER BY x.not_after, c.id LIMIT @limit`, "/users"},
+		AND NOT EXISTS (SELECT 1 FROM notification_marks m WHERE m.kind = 'cagw-credential' AND m.object_id = c.id AND m.expires_at =
+			x.not_after AND m.days <= @days) ORDER BY x.not_after, c.id LIMIT @limit`, "/users"},
 }
 
 // signerMark is the only mark of OCSP signers, in days: they are valid for 30 days and renewed automatically 10 days
@@ -228,7 +246,9 @@ const (
 // Expiry runs ExpiryJob.
 func (s *Service) Expiry(ctx context.Context, claim *job.Claim) error {
 	var partitions []string
-	if err := s.Store.DB(ctx).Raw("SELECT partition_id FROM notification_settings UNION SELECT partition_id FROM webhooks ORDER BY 1").Scan(&partitions).Error; err != nil {
+	if err := s.Store.DB(ctx).Raw(
+		"SELECT partition_id FROM notification_settings UNION SELECT partition_id FROM webhooks ORDER BY 1",
+	).Scan(&partitions).Error; err != nil {
 		return err
 	}
 	more := false
@@ -288,7 +308,10 @@ func (s *Service) tell(ctx context.Context, partitionID string) (more bool, err 
 					continue
 				}
 				var found []*thing
-				err := s.Store.DB(ctx).Raw(source.query, map[string]any{"p": partitionID, "now": now, "until": now.AddDate(0, 0, days), "days": days, "limit": foundAtOnce}).Scan(&found).Error
+				err := s.Store.DB(ctx).Raw(
+					source.query,
+					map[string]any{"p": partitionID, "now": now, "until": now.AddDate(0, 0, days), "days": days, "limit": foundAtOnce},
+				).Scan(&found).Error
 				if err != nil || len(found) == 0 {
 					if err != nil {
 						return err
@@ -315,8 +338,12 @@ func (s *Service) tell(ctx context.Context, partitionID string) (more bool, err 
 				return nil
 			}
 			slices.SortStableFunc(told, func(a, b *thing) int { return a.ExpiresAt.Compare(b.ExpiresAt) })
-			s.Audit.Record(ctx, audit.Event{PartitionID: partitionID, Action: "notification.send", ObjectKind: "partition", ObjectID: partitionID, Summary: "notified of " + plural(total, source.plural) + " about to expire",
-				Details: audit.Details{"kind": source.kind, "count": total, "recipients": len(set.Recipients), "webhooks": len(hooks)}})
+			s.Audit.Record(
+				ctx,
+				audit.Event{
+					PartitionID: partitionID, Action: "notification.send", ObjectKind: "partition", ObjectID: partitionID,
+					Summary: "notified of " + plural(total, source.plural) + " about to expire",
+					Details: audit.Details{"kind": source.kind, "count": total, "recipients": len(set.Recipients), "webhooks": len(hooks)}})
 			subject, body := s.letter(partitionID, source.plural, source.path, total, told)
 			for _, to := range set.Recipients {
 				if err := s.Mail.Send(ctx, partitionID, to, subject, body); err != nil {

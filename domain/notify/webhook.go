@@ -63,7 +63,10 @@ func (s *Service) CreateWebhook(ctx context.Context, partitionID, name, url stri
 		return nil, "", err
 	}
 	secret = "whsec_" + rand.Text()
-	h = &Webhook{ID: uuid.Must(uuid.NewV7()).String(), PartitionID: partitionID, Name: name, URL: url, CreatedBy: rbac.ActorFrom(ctx).Name, CreatedAt: s.Now()}
+	h = &Webhook{
+		ID: uuid.Must(uuid.NewV7()).String(), PartitionID: partitionID, Name: name, URL: url, CreatedBy: rbac.ActorFrom(ctx).Name,
+		CreatedAt: s.Now(),
+	}
 	if h.Secret, err = s.Sealer.Seal(purpose, []byte(secret), []byte(h.ID)); err != nil {
 		return nil, "", err
 	}
@@ -95,7 +98,9 @@ func host(url string) string {
 	return rest[strings.LastIndexByte(rest, '@')+1:]
 }
 
-func (s *Service) changeWebhook(ctx context.Context, id, action string, fn func(context.Context, *Webhook, *audit.Event) error) (h *Webhook, err error) {
+func (s *Service) changeWebhook(
+	ctx context.Context, id, action string, fn func(context.Context, *Webhook, *audit.Event) error,
+) (h *Webhook, err error) {
 	event := audit.Event{Action: action, ObjectKind: "webhook", ObjectID: id}
 	defer s.Audit.Refusal(ctx, &err, &event)
 	var found []*Webhook
@@ -189,7 +194,8 @@ func (s *Service) Deliver(ctx context.Context, claim *job.Claim) error {
 		return err
 	}
 	failure := s.Poster.Post(ctx, h.URL, map[string]string{
-		"Content-Type": "application/json", "User-Agent": "pkiaas", "Pkiaas-Event": d.Event, "Pkiaas-Delivery": d.ID, "Pkiaas-Signature": Sign(secret, []byte(d.Body), s.Now()),
+		"Content-Type": "application/json", "User-Agent": "pkiaas", "Pkiaas-Event": d.Event, "Pkiaas-Delivery": d.ID,
+		"Pkiaas-Signature": Sign(secret, []byte(d.Body), s.Now()),
 	}, []byte(d.Body))
 	clear(secret)
 	return s.Store.Tx(ctx, func(ctx context.Context) error {
@@ -203,8 +209,14 @@ func (s *Service) Deliver(ctx context.Context, claim *job.Claim) error {
 			hook = map[string]any{"last_error": fmt.Sprintf("%s (attempt %d of %d)", d.LastError, d.Attempts, maxAttempts)}
 			if d.Attempts >= maxAttempts {
 				d.State = Failed
-				s.Audit.Record(ctx, audit.Event{PartitionID: h.PartitionID, Action: "webhook.fail", Result: audit.Failed, ObjectKind: "webhook", ObjectID: h.ID, ObjectName: h.Name,
-					Summary: "gave up calling the webhook " + h.Name + ": " + d.LastError, Details: audit.Details{"event": d.Event, "delivery": d.ID}})
+				s.Audit.Record(
+					ctx,
+					audit.Event{
+						PartitionID: h.PartitionID, Action: "webhook.fail", Result: audit.Failed, ObjectKind: "webhook", ObjectID: h.ID,
+						ObjectName: h.Name,
+						Summary:    "gave up calling the webhook " + h.Name + ": " + d.LastError, Details: audit.Details{
+							"event": d.Event, "delivery": d.ID,
+						}})
 			} else {
 				claim.Again(now.Add(backOff(d.Attempts)))
 			}

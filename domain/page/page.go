@@ -63,7 +63,9 @@ func (p *Page[T]) EndCursor() *string {
 
 // BadCursor returns the error for an `after` that is not a cursor of the list.
 func BadCursor() error {
-	return fault.New(fault.Invalid, "This is not a cursor of this list.").At("after").Do("Pass the endCursor of the previous page, or leave it out.")
+	return fault.New(fault.Invalid, "This is not a cursor of this list.").At("after").Do(
+		"Pass the endCursor of the previous page, or leave it out.",
+	)
 }
 
 var escape = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)

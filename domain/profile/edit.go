@@ -44,7 +44,9 @@ func (s *Service) Clone(ctx context.Context, partitionID, sourceID, id string, d
 		return nil, fault.New(fault.Invalid, "The profile %s does not exist.", text.Quote(sourceID)).At("sourceId")
 	}
 	if source.Kind != profile.Subscriber {
-		return nil, fault.New(fault.PolicyRefused, "%s is an authority profile. It cannot be cloned or changed.", source.ID).At("sourceId").Do("Choose a subscriber profile.")
+		return nil, fault.New(
+			fault.PolicyRefused, "%s is an authority profile. It cannot be cloned or changed.", source.ID,
+		).At("sourceId").Do("Choose a subscriber profile.")
 	}
 	given := profile.Given{ID: id, Name: d.Name, Group: cmp.Or(d.Group, source.Group)}
 	if d.JSON == "" {
@@ -60,7 +62,10 @@ func (s *Service) Clone(ctx context.Context, partitionID, sourceID, id string, d
 		return nil, taken(id)
 	}
 	now, actor := s.Now(), rbac.ActorFrom(ctx).Name
-	r := &row{UID: uuid.Must(uuid.NewV7()).String(), PartitionID: partitionID, ID: id, BasedOn: source.ID, Version: 1, CreatedAt: now, CreatedBy: actor}
+	r := &row{
+		UID: uuid.Must(uuid.NewV7()).String(), PartitionID: partitionID, ID: id, BasedOn: source.ID, Version: 1, CreatedAt: now,
+		CreatedBy: actor,
+	}
 	json := string(rules.JSON())
 	err = s.Store.Tx(ctx, func(ctx context.Context) error {
 		var count int64
@@ -68,7 +73,9 @@ func (s *Service) Clone(ctx context.Context, partitionID, sourceID, id string, d
 			return err
 		}
 		if count >= maxCustom {
-			return fault.New(fault.Conflict, "A partition can have at most %d profiles of its own.", maxCustom).Do("Delete profiles under which no certificates were issued.")
+			return fault.New(fault.Conflict, "A partition can have at most %d profiles of its own.", maxCustom).Do(
+				"Delete profiles under which no certificates were issued.",
+			)
 		}
 		if err := s.Store.DB(ctx).Create(r).Error; err != nil {
 			if store.IsDuplicate(err) {
@@ -76,9 +83,14 @@ func (s *Service) Clone(ctx context.Context, partitionID, sourceID, id string, d
 			}
 			return err
 		}
-		s.Audit.Record(ctx, audit.Event{PartitionID: partitionID, Action: "profile.clone", ObjectKind: "profile", ObjectID: r.UID, ObjectName: id,
-			Summary: "created profile " + id + " of " + source.ID, Details: audit.Details{"basedOn": source.ID, "version": 1, "changes": changes(source.Profile, rules)}})
-		return s.Store.DB(ctx).Create(&Version{UID: r.UID, Version: 1, CreatedAt: now, CreatedBy: actor, Comment: "cloned from " + source.ID, JSON: json}).Error
+		s.Audit.Record(
+			ctx, audit.Event{PartitionID: partitionID, Action: "profile.clone", ObjectKind: "profile", ObjectID: r.UID, ObjectName: id,
+				Summary: "created profile " + id + " of " + source.ID, Details: audit.Details{
+					"basedOn": source.ID, "version": 1, "changes": changes(source.Profile, rules),
+				}})
+		return s.Store.DB(ctx).Create(
+			&Version{UID: r.UID, Version: 1, CreatedAt: now, CreatedBy: actor, Comment: "cloned from " + source.ID, JSON: json},
+		).Error
 	})
 	if err != nil {
 		return nil, err
@@ -100,7 +112,9 @@ func (s *Service) parse(json string, given profile.Given) (*profile.Profile, err
 		if slices.Contains([]string{"id", "name", "group", "json"}, bad.Field) {
 			field = bad.Field
 		}
-		return nil, fault.New(fault.Invalid, "%s: %s", bad.Field, bad.Message).At(field).Do("Call validateProfile for a list of all problems.")
+		return nil, fault.New(fault.Invalid, "%s: %s", bad.Field, bad.Message).At(field).Do(
+			"Call validateProfile for a list of all problems.",
+		)
 	}
 	if err != nil {
 		return nil, err
@@ -185,7 +199,10 @@ func (s *Service) Update(ctx context.Context, partitionID, id string, version in
 			return fault.New(fault.Conflict, "The profile has no changes.").At("json").Do("Change something first.")
 		}
 		r.Version++
-		v := &Version{UID: r.UID, Version: r.Version, CreatedAt: s.Now(), CreatedBy: rbac.ActorFrom(ctx).Name, Comment: comment, JSON: string(rules.JSON())}
+		v := &Version{
+			UID: r.UID, Version: r.Version, CreatedAt: s.Now(), CreatedBy: rbac.ActorFrom(ctx).Name, Comment: comment,
+			JSON: string(rules.JSON()),
+		}
 		if err := s.Store.DB(ctx).Create(v).Error; err != nil {
 			return err
 		}
@@ -207,9 +224,13 @@ func changes(before, after *profile.Profile) []map[string]string {
 }
 
 // change locks a custom profile, checks its version, lets fn alter it and saves it with its audit event.
-func (s *Service) change(ctx context.Context, partitionID, id string, version int64, fn func(context.Context, *row, *audit.Event) error) error {
+func (s *Service) change(
+	ctx context.Context, partitionID, id string, version int64, fn func(context.Context, *row, *audit.Event) error,
+) error {
 	if p, ok := profile.ByID(id); ok {
-		return fault.New(fault.PolicyRefused, "%s is a system profile. It cannot be changed.", p.ID).At("id").Do("Clone it and change the copy.")
+		return fault.New(fault.PolicyRefused, "%s is a system profile. It cannot be changed.", p.ID).At("id").Do(
+			"Clone it and change the copy.",
+		)
 	}
 	return s.Store.Tx(ctx, func(ctx context.Context) error {
 		var rows []*row
@@ -222,7 +243,9 @@ func (s *Service) change(ctx context.Context, partitionID, id string, version in
 		r := rows[0]
 		switch {
 		case r.Version != version:
-			return fault.New(fault.Conflict, "Profile %s is now at version %d, not %d.", id, r.Version, version).At("version").Do("Reload it and repeat the change.")
+			return fault.New(fault.Conflict, "Profile %s is now at version %d, not %d.", id, r.Version, version).At("version").Do(
+				"Reload it and repeat the change.",
+			)
 		case r.RetiredAt != nil:
 			return fault.New(fault.Conflict, "Profile %s is retired.", id).Do("Clone it under a new identifier.")
 		}
@@ -252,7 +275,10 @@ func (s *Service) Retire(ctx context.Context, partitionID, id string, version in
 		}
 		e.Action, e.Summary = "profile.retire", "retired profile "+id
 		e.Details = audit.Details{"version": r.Version, "takenFrom": used.cas, "protocolConfigurations": used.protocols}
-		return s.Store.DB(ctx).Exec("DELETE FROM ca_profiles WHERE profile_id = ? AND ca_id IN (SELECT id FROM certification_authorities WHERE partition_id = ?)", id, partitionID).Error
+		return s.Store.DB(ctx).Exec(
+			"DELETE FROM ca_profiles WHERE profile_id = ? AND ca_id IN (SELECT id FROM certification_authorities WHERE partition_id = ?)",
+			id, partitionID,
+		).Error
 	})
 	if err != nil {
 		return nil, err
@@ -281,7 +307,9 @@ func (s *Service) Delete(ctx context.Context, partitionID, id string, version in
 		}
 		r := rows[0]
 		if r.Version != version {
-			return fault.New(fault.Conflict, "Profile %s is now at version %d, not %d.", id, r.Version, version).At("version").Do("Reload it and repeat the deletion.")
+			return fault.New(fault.Conflict, "Profile %s is now at version %d, not %d.", id, r.Version, version).At("version").Do(
+				"Reload it and repeat the deletion.",
+			)
 		}
 		// Issuance holds a shared lock on the row until it is recorded, so nothing is issued under the profile after
 		// this.
@@ -290,14 +318,24 @@ func (s *Service) Delete(ctx context.Context, partitionID, id string, version in
 		case err != nil:
 			return err
 		case used.issued:
-			return fault.New(fault.Conflict, "Certificates were issued under profile %s.", id).Do("Retire it instead. No more certificates are issued under a retired profile, and its versions are kept.")
+			return fault.New(fault.Conflict, "Certificates were issued under profile %s.", id).Do(
+				"Retire it instead. No more certificates are issued under a retired profile, and its versions are kept.",
+			)
 		case len(used.cas) > 0:
-			return fault.New(fault.Conflict, "Profile %s is selected for %s.", id, used.cas[0]).Do("Remove it from these certification authorities, or retire it.")
+			return fault.New(fault.Conflict, "Profile %s is selected for %s.", id, used.cas[0]).Do(
+				"Remove it from these certification authorities, or retire it.",
+			)
 		case len(used.protocols) > 0:
-			return fault.New(fault.Conflict, "The enrollment protocol configuration %s uses profile %s.", used.protocols[0], id).Do("Choose another profile for the configuration first.")
+			return fault.New(fault.Conflict, "The enrollment protocol configuration %s uses profile %s.", used.protocols[0], id).Do(
+				"Choose another profile for the configuration first.",
+			)
 		}
-		s.Audit.Record(ctx, audit.Event{PartitionID: partitionID, Action: "profile.delete", ObjectKind: "profile", ObjectID: r.UID, ObjectName: id, Summary: "deleted profile " + id,
-			Details: audit.Details{"version": r.Version}})
+		s.Audit.Record(
+			ctx,
+			audit.Event{
+				PartitionID: partitionID, Action: "profile.delete", ObjectKind: "profile", ObjectID: r.UID, ObjectName: id,
+				Summary: "deleted profile " + id,
+				Details: audit.Details{"version": r.Version}})
 		if err := s.Store.DB(ctx).Delete(&Version{}, "uid = ?", r.UID).Error; err != nil {
 			return err
 		}
@@ -315,16 +353,24 @@ type usage struct {
 
 func (s *Service) use(ctx context.Context, partitionID, id string) (u usage, err error) {
 	var certificates []string
-	if err := s.Store.DB(ctx).Table("certificates").Where("ca_id IN (SELECT id FROM certification_authorities WHERE partition_id = ?) AND profile_id = ? AND profile_version > 0", partitionID, id).Limit(1).Pluck("id", &certificates).Error; err != nil {
+	if err := s.Store.DB(ctx).Table("certificates").Where(
+		"ca_id IN (SELECT id FROM certification_authorities WHERE partition_id = ?) AND profile_id = ? AND profile_version > 0",
+		partitionID, id,
+	).Limit(1).Pluck("id", &certificates).Error; err != nil {
 		return u, err
 	}
 	u.issued = len(certificates) > 0
 	err = s.Store.DB(ctx).Table("ca_profiles AS s").Joins("JOIN certification_authorities c ON c.id = s.ca_id").
-		Where("c.partition_id = ? AND s.profile_id = ? AND c.purged_at IS NULL", partitionID, id).Order("c.identifier").Pluck("c.identifier", &u.cas).Error
+		Where(
+			"c.partition_id = ? AND s.profile_id = ? AND c.purged_at IS NULL", partitionID, id,
+		).Order("c.identifier").Pluck("c.identifier", &u.cas).Error
 	if err != nil {
 		return u, err
 	}
-	err = s.Store.DB(ctx).Table("protocol_configurations").Where("partition_id = ? AND deleted_at IS NULL AND id IN (SELECT configuration_id FROM protocol_offerings WHERE profile_id = ?)", partitionID, id).
+	err = s.Store.DB(ctx).Table("protocol_configurations").Where(
+		"partition_id = ? AND deleted_at IS NULL AND id IN (SELECT configuration_id FROM protocol_offerings WHERE profile_id = ?)",
+		partitionID, id,
+	).
 		Order("identifier").Pluck("identifier", &u.protocols).Error
 	return u, err
 }

@@ -76,7 +76,10 @@ func (r *row) with(json string) (*Profile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("profile %s version %d: %w", r.ID, r.Version, err)
 	}
-	return &Profile{Profile: rules, PartitionID: r.PartitionID, UID: r.UID, BasedOn: r.BasedOn, Version: r.Version, CreatedAt: &r.CreatedAt, CreatedBy: r.CreatedBy, RetiredAt: r.RetiredAt, RetiredBy: r.RetiredBy}, nil
+	return &Profile{
+		Profile: rules, PartitionID: r.PartitionID, UID: r.UID, BasedOn: r.BasedOn, Version: r.Version, CreatedAt: &r.CreatedAt,
+		CreatedBy: r.CreatedBy, RetiredAt: r.RetiredAt, RetiredBy: r.RetiredBy,
+	}, nil
 }
 
 // custom reads the partition's own profiles with their rules; ids nil = all. With lock, they cannot change until the
@@ -159,9 +162,13 @@ func (s *Service) Selectable(ctx context.Context, partitionID, caType string, id
 		p := found[id]
 		switch {
 		case p == nil:
-			return fault.New(fault.Invalid, "The profile %s does not exist.", text.Quote(id)).At("profileIds").Do("Choose one of the partition's profiles that is not retired.")
+			return fault.New(fault.Invalid, "The profile %s does not exist.", text.Quote(id)).At("profileIds").Do(
+				"Choose one of the partition's profiles that is not retired.",
+			)
 		case !p.Selectable():
-			return fault.New(fault.PolicyRefused, "%s is an authority profile used only by the service. It cannot be selected.", p.ID).At("profileIds").
+			return fault.New(
+				fault.PolicyRefused, "%s is an authority profile used only by the service. It cannot be selected.", p.ID,
+			).At("profileIds").
 				Do("Select subscriber profiles; for a root or an intermediate CA, also profiles of CAs below it.")
 		case !slices.Contains(p.AllowedCATypes, caType):
 			return fault.New(fault.PolicyRefused, "Profile %s is not for a CA of type %s.", p.ID, caType).At("profileIds")

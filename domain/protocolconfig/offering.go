@@ -114,7 +114,9 @@ func (s *Service) withOfferings(ctx context.Context, list ...*Configuration) err
 // checkOffering checks a name and rules, and that the CA can issue under the profile.
 func (s *Service) checkOffering(ctx context.Context, c *Configuration, o *Offering) (*ca.CertificationAuthority, error) {
 	if len(o.Name) > 64 || strings.ContainsAny(o.Name, "/?#%") || strings.TrimSpace(o.Name) != o.Name {
-		return nil, fault.New(fault.Invalid, "the name of an offering must be 1 to 64 characters long, without / ? # %% and without spaces around it").
+		return nil, fault.New(
+			fault.Invalid, "the name of an offering must be 1 to 64 characters long, without / ? # %% and without spaces around it",
+		).
 			At("name")
 	}
 	if err := text.Label("name", o.Name, 1, 64); err != nil {
@@ -127,7 +129,9 @@ func (s *Service) checkOffering(ctx context.Context, c *Configuration, o *Offeri
 	}
 	// The CA stays as it is until the configuration stands: one that is deleted meanwhile is seen with it, or refused.
 	var found []*ca.CertificationAuthority
-	if err := s.Store.ForShare(s.Store.DB(ctx)).Where("id = ? AND partition_id = ? AND purged_at IS NULL", o.CAID, c.PartitionID).Find(&found).Error; err != nil {
+	if err := s.Store.ForShare(s.Store.DB(ctx)).Where(
+		"id = ? AND partition_id = ? AND purged_at IS NULL", o.CAID, c.PartitionID,
+	).Find(&found).Error; err != nil {
 		return nil, err
 	}
 	if len(found) == 0 {

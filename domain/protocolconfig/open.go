@@ -61,7 +61,9 @@ func (s *Service) OpenOrClosed(ctx context.Context, partitionID, identifier stri
 	case c.Type != t:
 		return nil, nil, rbac.NotFound()
 	case c.Status != Active:
-		closed = fault.New(fault.PolicyRefused, "%s is %s", c.Identifier, text.Lower(c.Status)).Do("Ask those who operate it to enable it.").
+		closed = fault.New(fault.PolicyRefused, "%s is %s", c.Identifier, text.Lower(c.Status)).Do(
+			"Ask those who operate it to enable it.",
+		).
 			Because(ErrDisabled)
 	case found.gone:
 		closed = fault.New(fault.PolicyRefused, "the certification authority of %s is deleted", c.Identifier).
@@ -77,7 +79,10 @@ func (s *Service) look(ctx context.Context, partitionID, identifier string) (*op
 	}
 	at := s.Now()
 	err := s.Store.DB(ctx).Table("protocol_configurations AS p").
-		Select("p.*, NOT EXISTS (SELECT 1 FROM protocol_offerings o JOIN certification_authorities a ON a.id = o.ca_id WHERE o.configuration_id = p.id AND a.deleted_at IS NULL AND a.purged_at IS NULL) AS gone").
+		Select(
+			"p.*, NOT EXISTS (SELECT 1 FROM protocol_offerings o JOIN certification_authorities a ON a.id = o.ca_id WHERE "+
+				"o.configuration_id = p.id AND a.deleted_at IS NULL AND a.purged_at IS NULL) AS gone",
+		).
 		Where("p.partition_id = ? AND p.identifier = ? AND p.deleted_at IS NULL", partitionID, identifier).Limit(1).Find(&rows).Error
 	if err != nil || len(rows) == 0 {
 		return nil, err

@@ -56,7 +56,10 @@ func (s *Service) Actor(c *Configuration, ip, requestID string) *rbac.Actor {
 	t := s.Type(c.Type)
 	scope := rbac.Scope{Partition: c.PartitionID, Configuration: c.ID, SharedEndEntities: t.SharedEndEntities}
 	for _, o := range c.Offerings {
-		scope.Offerings = append(scope.Offerings, rbac.Offering{ID: o.ID, CA: o.CAID, Profile: o.ProfileID, MaxValidity: time.Duration(o.Rules.MaxValidityHours) * time.Hour})
+		scope.Offerings = append(
+			scope.Offerings,
+			rbac.Offering{ID: o.ID, CA: o.CAID, Profile: o.ProfileID, MaxValidity: time.Duration(o.Rules.MaxValidityHours) * time.Hour},
+		)
 	}
 	return &rbac.Actor{Kind: rbac.ProtocolActor, ID: c.ID, Name: t.Name + ":" + c.Identifier, Protocol: t.Name, Vouches: string(t.Vouches),
 		Grants: map[string][]rbac.Role{c.PartitionID: {rbac.Protocol}}, Scope: scope, IPAddress: ip, RequestID: requestID}
@@ -86,7 +89,9 @@ func (s *Service) PermitWidening(ctx context.Context, c *Configuration) error {
 	if err != nil || !unproved {
 		return err
 	}
-	return s.Guard.RequireHandOn(ctx, rbac.CertificateIssue, c.PartitionID, "Some clients of "+c.Identifier+" need no challenge: this change")
+	return s.Guard.RequireHandOn(
+		ctx, rbac.CertificateIssue, c.PartitionID, "Some clients of "+c.Identifier+" need no challenge: this change",
+	)
 }
 
 // MayWiden tells whether the caller may let the clients of a configuration have more.
@@ -116,7 +121,13 @@ func (s *Service) Create(ctx context.Context, r Request) (_ *Configuration, err 
 	if err := s.Guard.Require(ctx, rbac.ProtocolManage, r.PartitionID); err != nil {
 		return nil, err
 	}
-	defer s.Audit.Refusal(ctx, &err, &audit.Event{PartitionID: r.PartitionID, Action: "protocol.create", ObjectKind: "protocol-configuration", ObjectName: text.Quote(r.Identifier)})
+	defer s.Audit.Refusal(
+		ctx, &err,
+		&audit.Event{
+			PartitionID: r.PartitionID, Action: "protocol.create", ObjectKind: "protocol-configuration",
+			ObjectName: text.Quote(r.Identifier),
+		},
+	)
 	if !ca.IdentifierRule.MatchString(r.Identifier) {
 		return nil, fault.New(fault.Invalid, "an identifier has 2 to 18 characters out of a-z, 0-9, hyphen and underscore").At("identifier")
 	}
@@ -127,8 +138,10 @@ func (s *Service) Create(ctx context.Context, r Request) (_ *Configuration, err 
 	if r.Settings == "" {
 		r.Settings = "{}"
 	}
-	c := &Configuration{ID: uuid.Must(uuid.NewV7()).String(), PartitionID: r.PartitionID, Identifier: r.Identifier, Type: r.Type, Description: r.Description,
-		Status: Active, Version: 1, CreatedAt: s.Now(), CreatedBy: rbac.ActorFrom(ctx).Name}
+	c := &Configuration{
+		ID: uuid.Must(uuid.NewV7()).String(), PartitionID: r.PartitionID, Identifier: r.Identifier, Type: r.Type,
+		Description: r.Description,
+		Status:      Active, Version: 1, CreatedAt: s.Now(), CreatedBy: rbac.ActorFrom(ctx).Name}
 	if err := checkDescription(r.Description); err != nil {
 		return nil, err
 	}
@@ -155,8 +168,14 @@ func (s *Service) Create(ctx context.Context, r Request) (_ *Configuration, err 
 			}
 			return err
 		}
-		s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "protocol.create", ObjectKind: "protocol-configuration", ObjectID: c.ID, ObjectName: c.Identifier,
-			Summary: "configured " + s.Type(c.Type).Label + " as " + c.Identifier, Details: audit.Details{"type": c.Type, "offerings": offerings, "description": c.Description}})
+		s.Audit.Record(
+			ctx,
+			audit.Event{
+				PartitionID: c.PartitionID, Action: "protocol.create", ObjectKind: "protocol-configuration", ObjectID: c.ID,
+				ObjectName: c.Identifier,
+				Summary:    "configured " + s.Type(c.Type).Label + " as " + c.Identifier, Details: audit.Details{
+					"type": c.Type, "offerings": offerings, "description": c.Description,
+				}})
 		if err := s.saveOfferings(ctx, c); err != nil {
 			return err
 		}
@@ -264,7 +283,9 @@ func (s *Service) Delete(ctx context.Context, id, confirmIdentifier string) (*Co
 }
 
 // change locks a configuration for a caller who may manage it, lets fn alter it and writes it back with its event.
-func (s *Service) change(ctx context.Context, id, action string, fn func(context.Context, *Configuration, *audit.Event) error) (c *Configuration, err error) {
+func (s *Service) change(
+	ctx context.Context, id, action string, fn func(context.Context, *Configuration, *audit.Event) error,
+) (c *Configuration, err error) {
 	event := audit.Event{Action: action, ObjectKind: "protocol-configuration", ObjectID: id}
 	defer s.Audit.Refusal(ctx, &err, &event)
 	found, err := s.Get(ctx, id)
@@ -323,7 +344,9 @@ func (s *Service) ByIdentifier(ctx context.Context, partitionID, identifier stri
 		return nil, err
 	}
 	var found []*Configuration
-	if err := s.Store.DB(ctx).Where("partition_id = ? AND identifier = ? AND deleted_at IS NULL", partitionID, identifier).Find(&found).Error; err != nil {
+	if err := s.Store.DB(ctx).Where(
+		"partition_id = ? AND identifier = ? AND deleted_at IS NULL", partitionID, identifier,
+	).Find(&found).Error; err != nil {
 		return nil, err
 	}
 	if len(found) == 0 {
@@ -413,7 +436,13 @@ func (s *Service) OfCA(ctx context.Context, c *ca.CertificationAuthority, first 
 	for _, b := range below {
 		ids = append(ids, b.ID)
 	}
-	return s.first(ctx, s.Store.DB(ctx).Model(&Configuration{}).Where("deleted_at IS NULL AND id IN (SELECT configuration_id FROM protocol_offerings WHERE ca_id IN ?)", ids), first)
+	return s.first(
+		ctx,
+		s.Store.DB(ctx).Model(&Configuration{}).Where(
+			"deleted_at IS NULL AND id IN (SELECT configuration_id FROM protocol_offerings WHERE ca_id IN ?)", ids,
+		),
+		first,
+	)
 }
 
 // OfProfile returns the configurations that issue under a profile: what ends when it is retired.
@@ -421,7 +450,14 @@ func (s *Service) OfProfile(ctx context.Context, partitionID, profileID string, 
 	if err := s.Guard.Require(ctx, rbac.ProtocolBrowse, partitionID); err != nil {
 		return nil, 0, err
 	}
-	return s.first(ctx, s.Store.DB(ctx).Model(&Configuration{}).Where("deleted_at IS NULL AND partition_id = ? AND id IN (SELECT configuration_id FROM protocol_offerings WHERE profile_id = ?)", partitionID, profileID), first)
+	return s.first(
+		ctx,
+		s.Store.DB(ctx).Model(&Configuration{}).Where(
+			"deleted_at IS NULL AND partition_id = ? AND id IN (SELECT configuration_id FROM protocol_offerings WHERE profile_id = ?)",
+			partitionID, profileID,
+		),
+		first,
+	)
 }
 
 func (s *Service) first(ctx context.Context, query *gorm.DB, first int) (list []*Configuration, total int64, err error) {
@@ -485,7 +521,9 @@ func (s *Service) Authorities(ctx context.Context, o *Offer) ([]*Authority, erro
 	}
 	var list []*Authority
 	for _, c := range all {
-		fit := slices.DeleteFunc(slices.Clone(known), func(p *profiles.Profile) bool { return !o.Fits(p.Profile) || !slices.Contains(selected[c.ID], p.ID) })
+		fit := slices.DeleteFunc(
+			slices.Clone(known), func(p *profiles.Profile) bool { return !o.Fits(p.Profile) || !slices.Contains(selected[c.ID], p.ID) },
+		)
 		if len(fit) > 0 {
 			list = append(list, &Authority{CA: c, Profiles: fit})
 		}

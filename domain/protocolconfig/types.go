@@ -41,7 +41,8 @@ func (s *Service) Register(types ...*Type) {
 		if t.Vouches != profile.Nobody && !slices.Contains(profile.Sources(), t.Vouches) {
 			panic(
 				fmt.Sprintf(
-					"%s does not say whether it answers for claims about identity: set Vouches to profile.Nobody, unless it knows them from elsewhere",
+					"%s does not say whether it answers for claims about identity: set Vouches to profile.Nobody, unless it knows them "+
+						"from elsewhere",
 					t.ID,
 				),
 			)

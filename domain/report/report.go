@@ -46,7 +46,10 @@ const (
 	ByRequester Dimension = "REQUESTER"
 )
 
-var columns = map[Dimension]string{ByProfile: "profile_id", ByCA: "ca_id", ByAlgorithm: "signature_algorithm", ByKeyType: "key_type", BySource: "source", ByRequester: "requested_by"}
+var columns = map[Dimension]string{
+	ByProfile: "profile_id", ByCA: "ca_id", ByAlgorithm: "signature_algorithm", ByKeyType: "key_type", BySource: "source",
+	ByRequester: "requested_by",
+}
 
 // Valid tells whether the dimension exists.
 func (d Dimension) Valid() bool { return columns[d] != "" }
@@ -105,7 +108,9 @@ func (s *Service) Activity(ctx context.Context, partitionID string, from, to *ti
 		p := &Period{Start: t.Format(layout)}
 		list, index[p.Start] = append(list, p), p
 	}
-	for column, add := range map[string]func(*Period, int){"created_at": func(p *Period, n int) { p.Issued = n }, "revoked_at": func(p *Period, n int) { p.Revoked = n }} {
+	for column, add := range map[string]func(*Period, int){
+		"created_at": func(p *Period, n int) { p.Issued = n }, "revoked_at": func(p *Period, n int) { p.Revoked = n },
+	} {
 		query := s.Store.DB(ctx).Table("certificates").Select(s.day(column, interval)+" AS start, count(*) AS n").
 			Where("partition_id = ? AND kind = 'SUBSCRIBER' AND "+column+" >= ? AND "+column+" <= ?", partitionID, begin, end)
 		if column == "revoked_at" {
@@ -144,7 +149,11 @@ func (s *Service) Breakdown(ctx context.Context, partitionID string, from, to *t
 	}
 	column := columns[by]
 	var list []*Share
-	err = s.Store.DB(ctx).Table("certificates").Select(column+" AS key, count(*) AS issued, sum(CASE WHEN status = 'REVOKED' THEN 1 ELSE 0 END) AS revoked, sum(CASE WHEN status <> 'REVOKED' AND not_after >= ? THEN 1 ELSE 0 END) AS active", s.Now()).
+	err = s.Store.DB(ctx).Table("certificates").Select(
+		column+" AS key, count(*) AS issued, sum(CASE WHEN status = 'REVOKED' THEN 1 ELSE 0 END) AS revoked, sum(CASE WHEN status <> "+
+			"'REVOKED' AND not_after >= ? THEN 1 ELSE 0 END) AS active",
+		s.Now(),
+	).
 		Where("partition_id = ? AND kind = 'SUBSCRIBER' AND created_at >= ? AND created_at <= ?", partitionID, begin, end).
 		Group(column).Order("issued DESC, 1").Limit(200).Scan(&list).Error
 	if err != nil {
@@ -153,7 +162,8 @@ func (s *Service) Breakdown(ctx context.Context, partitionID string, from, to *t
 	names := map[string]string{}
 	if by == ByCA {
 		var cas []struct{ ID, FriendlyName string }
-		if err := s.Store.DB(ctx).Table("certification_authorities").Select("id, friendly_name").Where("partition_id = ?", partitionID).Scan(&cas).Error; err != nil {
+		if err := s.Store.DB(ctx).Table("certification_authorities").Select("id, friendly_name").Where("partition_id = ?",
+			partitionID).Scan(&cas).Error; err != nil {
 			return nil, err
 		}
 		for _, c := range cas {
@@ -192,7 +202,9 @@ func (s *Service) Expiries(ctx context.Context, partitionID string, days int) ([
 		N     int
 	}, err error) {
 		return rows, s.Store.DB(ctx).Table("certificates").Select(s.day("not_after", Day)+" AS start, count(*) AS n").
-			Where(what+" AND not_after >= ? AND not_after < ?", partitionID, now, now.AddDate(0, 0, days)).Group(s.day("not_after", Day)).Scan(&rows).Error
+			Where(
+				what+" AND not_after >= ? AND not_after < ?", partitionID, now, now.AddDate(0, 0, days),
+			).Group(s.day("not_after", Day)).Scan(&rows).Error
 	}
 	subscribers, err := count("counted AND partition_id = ?")
 	if err != nil {
@@ -275,13 +287,54 @@ var rules = []struct {
 	late    time.Time
 	matches func(u *Use) bool
 }{
-	{Concern{ID: "sha1", Severity: Critical, Title: "Signed with SHA-1 or MD5", Advice: "Collisions are practical. Replace these certificates now."}, time.Time{}, func(u *Use) bool { return weakHash.MatchString(u.SignatureAlgorithm) }},
-	{Concern{ID: "rsa-short", Severity: Critical, Title: "RSA keys below 2048 bits", Advice: "Replace these keys now."}, time.Time{}, func(u *Use) bool { return rsaBits(u.KeyType) > 0 && rsaBits(u.KeyType) < 2048 }},
-	{Concern{ID: "rsa-2030", Severity: Warning, Title: "RSA below 3072 bits, valid beyond 2030", Advice: "112-bit security is not acceptable after 2030 (NIST SP 800-57). Issue for a shorter time, or with RSA 3072, ECDSA or ML-DSA."}, end2030, func(u *Use) bool { return rsaBits(u.KeyType) > 0 && rsaBits(u.KeyType) < 3072 }},
-	{Concern{ID: "quantum-2035", Severity: Warning, Title: "No post-quantum key, valid beyond 2035", Advice: "RSA and elliptic curves are disallowed after 2035 (NIST IR 8547). Plan a hierarchy with ML-DSA or a composite algorithm."}, end2035, func(u *Use) bool { return !u.PostQuantum }},
-	{Concern{ID: "p521", Severity: Notice, Title: "ECDSA P-521", Advice: "Browsers and several devices do not accept P-521: use P-384 where they are relying parties."}, time.Time{}, func(u *Use) bool { return u.KeyType == "ECDSA P-521" }},
-	{Concern{ID: "ed25519", Severity: Notice, Title: "Ed25519", Advice: "Browsers and Windows do not verify Ed25519 in certificates: use ECDSA P-256 where they are relying parties."}, time.Time{}, func(u *Use) bool { return u.KeyType == "Ed25519" }},
-	{Concern{ID: "post-quantum", Severity: Notice, Title: "Post-quantum keys", Advice: "Few clients can verify them today. See the table of verifiers in the manual."}, time.Time{}, func(u *Use) bool { return u.PostQuantum }},
+	{
+		Concern{
+			ID: "sha1", Severity: Critical, Title: "Signed with SHA-1 or MD5",
+			Advice: "Collisions are practical. Replace these certificates now.",
+		},
+		time.Time{}, func(u *Use) bool { return weakHash.MatchString(u.SignatureAlgorithm) },
+	},
+	{
+		Concern{ID: "rsa-short", Severity: Critical, Title: "RSA keys below 2048 bits", Advice: "Replace these keys now."}, time.Time{},
+		func(u *Use) bool { return rsaBits(u.KeyType) > 0 && rsaBits(u.KeyType) < 2048 },
+	},
+	{
+		Concern{
+			ID: "rsa-2030", Severity: Warning, Title: "RSA below 3072 bits, valid beyond 2030",
+			Advice: "112-bit security is not acceptable after 2030 (NIST SP 800-57). Issue for a shorter time, or with RSA 3072, ECDSA " +
+				"or ML-DSA.",
+		},
+		end2030, func(u *Use) bool { return rsaBits(u.KeyType) > 0 && rsaBits(u.KeyType) < 3072 },
+	},
+	{
+		Concern{
+			ID: "quantum-2035", Severity: Warning, Title: "No post-quantum key, valid beyond 2035",
+			Advice: "RSA and elliptic curves are disallowed after 2035 (NIST IR 8547). Plan a hierarchy with ML-DSA or a composite " +
+				"algorithm.",
+		},
+		end2035, func(u *Use) bool { return !u.PostQuantum },
+	},
+	{
+		Concern{
+			ID: "p521", Severity: Notice, Title: "ECDSA P-521",
+			Advice: "Browsers and several devices do not accept P-521: use P-384 where they are relying parties.",
+		},
+		time.Time{}, func(u *Use) bool { return u.KeyType == "ECDSA P-521" },
+	},
+	{
+		Concern{
+			ID: "ed25519", Severity: Notice, Title: "Ed25519",
+			Advice: "Browsers and Windows do not verify Ed25519 in certificates: use ECDSA P-256 where they are relying parties.",
+		},
+		time.Time{}, func(u *Use) bool { return u.KeyType == "Ed25519" },
+	},
+	{
+		Concern{
+			ID: "post-quantum", Severity: Notice, Title: "Post-quantum keys",
+			Advice: "Few clients can verify them today. See the table of verifiers in the manual.",
+		},
+		time.Time{}, func(u *Use) bool { return u.PostQuantum },
+	},
 }
 
 var weakHash = regexp.MustCompile(`(?i)(sha-?1(\D|$)|md5)`)
@@ -303,7 +356,10 @@ var postQuantum = func() map[string]bool {
 }()
 
 func isPostQuantum(keyType string) bool {
-	return postQuantum[keyType] || slices.ContainsFunc([]string{"ML-DSA", "MLDSA", "SLH-DSA", "Hash-SLH-DSA", "HashSLH", "SPHINCS", "Falcon", "ML-KEM"}, func(p string) bool { return strings.HasPrefix(keyType, p) })
+	return postQuantum[keyType] || slices.ContainsFunc(
+		[]string{"ML-DSA", "MLDSA", "SLH-DSA", "Hash-SLH-DSA", "HashSLH", "SPHINCS", "Falcon", "ML-KEM"},
+		func(p string) bool { return strings.HasPrefix(keyType, p) },
+	)
 }
 
 // Cryptography counts the keys and algorithms of valid certificates, and rates them.
@@ -325,7 +381,9 @@ func (s *Service) Cryptography(ctx context.Context, partitionID string) (*Invent
 	if s.Store.PostgreSQL() {
 		latest = "to_char(max(not_after) AT TIME ZONE 'UTC', 'YYYY-MM-DD')"
 	}
-	err := s.Store.DB(ctx).Table("certificates").Select("key_type, signature_algorithm, "+span+" AS span, count(*) AS certificates, "+latest+" AS latest", end2035, end2030).
+	err := s.Store.DB(ctx).Table("certificates").Select(
+		"key_type, signature_algorithm, "+span+" AS span, count(*) AS certificates, "+latest+" AS latest", end2035, end2030,
+	).
 		Where(ofPartition+" AND profile_id <> ? AND status <> 'REVOKED' AND not_after >= ?", partitionID, ocspSigner, now).
 		Group("1, 2, 3").Order("1, 2, 3").Scan(&rows).Error
 	if err != nil {
@@ -340,7 +398,9 @@ func (s *Service) Cryptography(ctx context.Context, partitionID string) (*Invent
 		KeyType, SignatureAlgorithm string
 		Span, N                     int
 	}
-	if err := s.Store.DB(ctx).Table("certificates").Select("key_type, signature_algorithm, "+span+" AS span, count(*) AS n", end2035, end2030).
+	if err := s.Store.DB(ctx).Table("certificates").Select(
+		"key_type, signature_algorithm, "+span+" AS span, count(*) AS n", end2035, end2030,
+	).
 		Where(ofPartition+" AND kind <> 'SUBSCRIBER' AND kind = 'CA' AND status <> 'REVOKED' AND not_after >= ?", partitionID, now).
 		Group("1, 2, 3").Scan(&authorities).Error; err != nil {
 		return nil, err

@@ -31,7 +31,9 @@ func (c Column) Reseal(ctx context.Context, s *store.Store, sealer Sealer) (int,
 			ID     string
 			Sealed []byte
 		}
-		if err := s.DB(ctx).Table(c.Table).Select("id, "+c.Name+" AS sealed").Where("id > ? AND "+c.Name+" IS NOT NULL", last).Order("id").Limit(batch).Scan(&rows).Error; err != nil {
+		if err := s.DB(ctx).Table(c.Table).Select("id, "+c.Name+" AS sealed").Where(
+			"id > ? AND "+c.Name+" IS NOT NULL", last,
+		).Order("id").Limit(batch).Scan(&rows).Error; err != nil {
 			return changed, err
 		}
 		if len(rows) == 0 {

@@ -50,7 +50,9 @@ func (s *Service) adopted(ctx context.Context, where string, args ...any) ([]ado
 		if err != nil {
 			return nil, err
 		}
-		entries[n] = adoptedEntry{r.CRLShard, issuance.RevokedCertificate{SerialNumber: serial, RevokedAt: r.RevokedAt.UTC(), Reason: int(r.RevocationReason)}}
+		entries[n] = adoptedEntry{
+			r.CRLShard, issuance.RevokedCertificate{SerialNumber: serial, RevokedAt: r.RevokedAt.UTC(), Reason: int(r.RevocationReason)},
+		}
 		if r.InvalidityDate != nil {
 			entries[n].entry.InvalidityDate = r.InvalidityDate.UTC()
 		}
@@ -87,7 +89,9 @@ type File struct {
 // database. Only a list that a CA of the database has signed counts. What cannot be read is an error beside them.
 func (s *Service) Compare(ctx context.Context, files ...File) (ahead []*Ahead, err error) {
 	var cas []*ca.CertificationAuthority
-	if err := s.Store.DB(ctx).Where("crl_enabled AND purged_at IS NULL AND certificate IS NOT NULL").Order("id").Find(&cas).Error; err != nil {
+	if err := s.Store.DB(ctx).Where(
+		"crl_enabled AND purged_at IS NULL AND certificate IS NOT NULL",
+	).Order("id").Find(&cas).Error; err != nil {
 		return nil, err
 	}
 	var failures []error
@@ -219,7 +223,9 @@ func (s *Service) ahead(ctx context.Context, v *ca.CertificationAuthority, at sl
 		if e.Reason() == issuance.RemoveFromCRL {
 			continue
 		}
-		one := certificate.Adopted{SerialNumber: hex.EncodeToString(e.SerialNumber), RevokedAt: e.RevokedAt(), Reason: certificate.Reason(e.Reason())}
+		one := certificate.Adopted{
+			SerialNumber: hex.EncodeToString(e.SerialNumber), RevokedAt: e.RevokedAt(), Reason: certificate.Reason(e.Reason()),
+		}
 		if at := e.InvalidityDate(); !at.IsZero() {
 			one.InvalidityDate = &at
 		}
@@ -256,7 +262,8 @@ func (s *Service) unknown(ctx context.Context, caID string, list []certificate.A
 		known[r.SerialNumber] = r.RevocationReason
 	}
 	for _, a := range list {
-		if reason, ok := known[a.SerialNumber]; !ok || reason == int64(certificate.CertificateHold) && a.Reason != certificate.CertificateHold {
+		if reason, ok := known[a.SerialNumber]; !ok || reason == int64(certificate.CertificateHold) &&
+			a.Reason != certificate.CertificateHold {
 			rest = append(rest, a)
 		}
 	}
@@ -266,7 +273,9 @@ func (s *Service) unknown(ctx context.Context, caID string, list []certificate.A
 // Adopt takes over what a CRL outside says: its revocations, its number, and the list itself, which the next one is
 // compared with. The CA has signed it, so it is true whatever the database says. A new one follows at once.
 func (s *Service) Adopt(ctx context.Context, a *Ahead) error {
-	list := &CRL{ID: uuid.Must(uuid.NewV7()).String(), CAID: a.CA.ID, KeyGeneration: a.slot.generation, Shard: a.slot.shard, Number: a.Number, Entries: int64(a.read.Entries), Bytes: int64(len(a.der)),
+	list := &CRL{
+		ID: uuid.Must(uuid.NewV7()).String(), CAID: a.CA.ID, KeyGeneration: a.slot.generation, Shard: a.slot.shard, Number: a.Number,
+		Entries: int64(a.read.Entries), Bytes: int64(len(a.der)),
 		ThisUpdate: a.read.ThisUpdate, NextUpdate: a.read.NextUpdate, MadeAt: s.Now(), StatusVersion: -1,
 		Scope: a.read.DistributionPoint}
 	if a.read.DeltaBase != nil {
@@ -292,19 +301,29 @@ func (s *Service) Adopt(ctx context.Context, a *Ahead) error {
 				return err
 			}
 			var version int64
-			if err := s.Store.DB(ctx).Model(&ca.CertificationAuthority{}).Where("id = ?", a.CA.ID).Pluck("status_version", &version).Error; err != nil {
+			if err := s.Store.DB(ctx).Model(&ca.CertificationAuthority{}).Where("id = ?", a.CA.ID).Pluck("status_version",
+				&version).Error; err != nil {
 				return err
 			}
 			if err := s.Certificates.Adopt(ctx, a.CA.ID, source, some); err != nil {
 				return err
 			}
 			for _, r := range others {
-				if err := s.Store.DB(ctx).Save(&adoptedRevocation{a.CA.ID, r.SerialNumber, r.RevokedAt, int64(r.Reason), r.InvalidityDate, a.slot.shard, version}).Error; err != nil {
+				if err := s.Store.DB(ctx).Save(
+					&adoptedRevocation{a.CA.ID, r.SerialNumber, r.RevokedAt, int64(r.Reason), r.InvalidityDate, a.slot.shard, version},
+				).Error; err != nil {
 					return err
 				}
-				s.Audit.Record(ctx, audit.Event{PartitionID: a.CA.PartitionID, Action: "certificate.adopt", ObjectKind: "certificate", ObjectName: r.SerialNumber,
-					Summary: "Took over from " + source + " that certificate " + r.SerialNumber + ", which the database does not know, is revoked.",
-					Details: audit.Details{"after": string(certificate.Revoked), "reason": certificate.ReasonNames[r.Reason], "revokedAt": r.RevokedAt.UTC().Format(time.RFC3339), "source": source}})
+				s.Audit.Record(
+					ctx,
+					audit.Event{
+						PartitionID: a.CA.PartitionID, Action: "certificate.adopt", ObjectKind: "certificate", ObjectName: r.SerialNumber,
+						Summary: "Took over from " + source + " that certificate " + r.SerialNumber +
+							", which the database does not know, is revoked.",
+						Details: audit.Details{
+							"after": string(certificate.Revoked), "reason": certificate.ReasonNames[r.Reason],
+							"revokedAt": r.RevokedAt.UTC().Format(time.RFC3339), "source": source,
+						}})
 			}
 			if !last {
 				return nil
@@ -321,7 +340,10 @@ func (s *Service) Adopt(ctx context.Context, a *Ahead) error {
 
 func (s *Service) adoptList(ctx context.Context, a *Ahead, list *CRL, serve bool) error {
 	var there int64 // another server has taken it over too; BumpStatus keeps the CA locked
-	if err := s.Store.DB(ctx).Model(&CRL{}).Where("ca_id = ? AND key_generation = ? AND shard = ? AND number = ? AND (base_number > 0) = ?", list.CAID, list.KeyGeneration, list.Shard, list.Number, list.Delta()).Count(&there).Error; err != nil {
+	if err := s.Store.DB(ctx).Model(&CRL{}).Where(
+		"ca_id = ? AND key_generation = ? AND shard = ? AND number = ? AND (base_number > 0) = ?", list.CAID, list.KeyGeneration,
+		list.Shard, list.Number, list.Delta(),
+	).Count(&there).Error; err != nil {
 		return err
 	}
 	if serve && there == 0 {
@@ -334,10 +356,22 @@ func (s *Service) adoptList(ctx context.Context, a *Ahead, list *CRL, serve bool
 		return err
 	}
 	a.CA.CRLNumber = max(a.CA.CRLNumber, a.Number)
-	s.logger().Error("a CRL outside is ahead of the database: was it restored from a backup?", "ca", a.CA.Identifier, "partition", a.CA.PartitionID, "found", a.Source, "number", a.Number, "known", a.Known,
+	s.logger().Error(
+		"a CRL outside is ahead of the database: was it restored from a backup?", "ca", a.CA.Identifier, "partition", a.CA.PartitionID,
+		"found", a.Source, "number", a.Number, "known", a.Known,
 		"revocations", len(a.Behind)+len(a.Missing))
-	s.Audit.Record(ctx, audit.Event{PartitionID: a.CA.PartitionID, Action: "crl.adopt", Result: audit.Failed, ObjectKind: "ca", ObjectID: a.CA.ID, ObjectName: a.CA.Identifier,
-		Summary: fmt.Sprintf("%s, found at %s, is ahead of the database, which knows CRL %d: its number and %d revocations were taken over.", a.Name(), a.Source, a.Known, len(a.Behind)+len(a.Missing)),
-		Details: audit.Details{"number": a.Number, "known": a.Known, "revocations": len(a.Behind), "unknownCertificates": len(a.Missing), "source": a.Source, "sha256": hex.EncodeToString(list.SHA256)}})
+	s.Audit.Record(
+		ctx,
+		audit.Event{
+			PartitionID: a.CA.PartitionID, Action: "crl.adopt", Result: audit.Failed, ObjectKind: "ca", ObjectID: a.CA.ID,
+			ObjectName: a.CA.Identifier,
+			Summary: fmt.Sprintf(
+				"%s, found at %s, is ahead of the database, which knows CRL %d: its number and %d revocations were taken over.", a.Name(),
+				a.Source, a.Known, len(a.Behind)+len(a.Missing),
+			),
+			Details: audit.Details{
+				"number": a.Number, "known": a.Known, "revocations": len(a.Behind), "unknownCertificates": len(a.Missing),
+				"source": a.Source, "sha256": hex.EncodeToString(list.SHA256),
+			}})
 	return s.Jobs.Enqueue(ctx, publishJob, a.CA.ID, s.Now(), nil)
 }

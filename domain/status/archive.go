@@ -46,8 +46,11 @@ const (
 
 // NewArchive uses a directory, which need not exist yet.
 func NewArchive(dir string) *Archive {
-	return &Archive{dir: dir, most: archiveBytes, answers: otter.Must(&otter.Options[string, *archivedAnswers]{MaximumWeight: 8 * answerFile,
-		Weigher: func(_ string, a *archivedAnswers) uint32 { return uint32(a.size) }, ExpiryCalculator: otter.ExpiryWriting[string, *archivedAnswers](10 * time.Second)})}
+	return &Archive{
+		dir: dir, most: archiveBytes, answers: otter.Must(&otter.Options[string, *archivedAnswers]{MaximumWeight: 8 * answerFile,
+			Weigher: func(_ string, a *archivedAnswers) uint32 {
+				return uint32(a.size)
+			}, ExpiryCalculator: otter.ExpiryWriting[string, *archivedAnswers](10 * time.Second)})}
 }
 
 // header is the first line of a file.
@@ -243,7 +246,8 @@ func (s *Service) archivePublished(ctx context.Context, caID string, lists []*CR
 		}
 		name := c.PartitionID + "/" + c.PublicName() + "/" + ca.CRLFile(l.Shard, l.Delta())
 		if !s.Archive.has(name, l.SHA256) {
-			_ = s.Archive.put(header{Name: name, SHA256: l.SHA256, List: l, Begin: l.ThisUpdate, End: l.NextUpdate}, s.open(ctx, l)) // asked for later, it is tried again
+			// asked for later, it is tried again
+			_ = s.Archive.put(header{Name: name, SHA256: l.SHA256, List: l, Begin: l.ThisUpdate, End: l.NextUpdate}, s.open(ctx, l))
 		}
 	}
 }
@@ -254,7 +258,8 @@ func (s *Service) archiveCertificate(c *ca.CertificationAuthority) {
 	}
 	name, sum := c.PartitionID+"/"+c.PublicName()+certificateName, sha256.Sum256(c.Certificate)
 	if !s.Archive.has(name, sum[:]) {
-		_ = s.Archive.put(header{Name: name, SHA256: sum[:], Begin: *c.NotBefore, End: c.NotAfter}, bytes.NewReader(c.Certificate)) // the database has it
+		// the database has it
+		_ = s.Archive.put(header{Name: name, SHA256: sum[:], Begin: *c.NotBefore, End: c.NotAfter}, bytes.NewReader(c.Certificate))
 	}
 }
 
@@ -385,7 +390,9 @@ func (s *Service) archiveAnswers() {
 		sum := sha256.Sum256(content.Bytes())
 		r.line.mu.RLock() // no answer is written that a change has overtaken
 		if r.line.version == r.ca.StatusVersion {
-			if s.Archive.put(header{Name: name.(string) + answersName, SHA256: sum[:], Version: r.ca.StatusVersion, Begin: now, End: end}, &content) != nil {
+			if s.Archive.put(
+				header{Name: name.(string) + answersName, SHA256: sum[:], Version: r.ca.StatusVersion, Begin: now, End: end}, &content,
+			) != nil {
 				r.line.changed.Store(true)
 			}
 		} else {
@@ -449,7 +456,9 @@ func (s Stored) open(name string) (*file, error) {
 }
 
 func away(cause error) error {
-	return fault.New(fault.Unavailable, "the database cannot be reached, and there is no copy of this that still holds").Do("Try again shortly.").After(5 * time.Second).Because(cause)
+	return fault.New(
+		fault.Unavailable, "the database cannot be reached, and there is no copy of this that still holds",
+	).Do("Try again shortly.").After(5 * time.Second).Because(cause)
 }
 
 const certificateName = "/ca.cer"

@@ -31,10 +31,17 @@ func (s *Service) check(ctx context.Context, c *ca.CertificationAuthority, row *
 	switch {
 	case err != nil:
 		return &held{err.Error()}
-	case read.Number == nil || read.Number.Int64() != row.Number || int64(read.Entries) != row.Entries || (read.DeltaBase != nil) != (row.BaseNumber > 0):
-		return &held{fmt.Sprintf("it reads as CRL %v with %d entries, and should be %d with %d", read.Number, read.Entries, row.Number, row.Entries)}
+	case read.Number == nil || read.Number.Int64() != row.Number || int64(read.Entries) != row.Entries ||
+		(read.DeltaBase != nil) != (row.BaseNumber > 0):
+		return &held{
+			fmt.Sprintf("it reads as CRL %v with %d entries, and should be %d with %d", read.Number, read.Entries, row.Number, row.Entries),
+		}
 	case !read.ThisUpdate.Equal(row.ThisUpdate) || !read.NextUpdate.Equal(row.NextUpdate) || !s.Now().Before(read.NextUpdate):
-		return &held{fmt.Sprintf("it holds from %s to %s, and should from %s to %s", read.ThisUpdate, read.NextUpdate, row.ThisUpdate, row.NextUpdate)}
+		return &held{
+			fmt.Sprintf(
+				"it holds from %s to %s, and should from %s to %s", read.ThisUpdate, read.NextUpdate, row.ThisUpdate, row.NextUpdate,
+			),
+		}
 	}
 	// What a delta CRL to another base says is in that base.
 	if accepted || before == nil || row.BaseNumber > 0 && row.BaseNumber != before.BaseNumber {
@@ -84,7 +91,12 @@ func (s *Service) check(ctx context.Context, c *ca.CertificationAuthority, row *
 	if len(lost) >= namedLost {
 		count = "at least " + count
 	}
-	return &held{fmt.Sprintf("%s of the certificates on CRL %d are missing though nobody released them: %s", count, before.Number, strings.Join(lost[:min(3, len(lost))], ", "))}
+	return &held{
+		fmt.Sprintf(
+			"%s of the certificates on CRL %d are missing though nobody released them: %s", count, before.Number,
+			strings.Join(lost[:min(3, len(lost))], ", "),
+		),
+	}
 }
 
 // lost picks out of what is missing from a list what should be on it. Gone rightly are certificates whose suspension
@@ -98,7 +110,9 @@ func (s *Service) lost(ctx context.Context, c *ca.CertificationAuthority, row, b
 	var lost []string
 	for chunk := range slices.Chunk(serials, 500) {
 		var rows []*certificate.Certificate
-		if err := s.Store.DB(ctx).Select("id", "serial_number", "status", "crl_shard").Where("ca_id = ? AND serial_number IN ?", c.ID, chunk).Find(&rows).Error; err != nil {
+		if err := s.Store.DB(ctx).Select("id", "serial_number", "status", "crl_shard").Where(
+			"ca_id = ? AND serial_number IN ?", c.ID, chunk,
+		).Find(&rows).Error; err != nil {
 			return nil, err
 		}
 		ids := make([]string, len(rows))
@@ -108,7 +122,10 @@ func (s *Service) lost(ctx context.Context, c *ca.CertificationAuthority, row, b
 		}
 		// What was done last to each, by the order of the log and not by times.
 		var events []*audit.Event
-		if err := s.Store.DB(ctx).Select("object_id", "action").Where("object_id IN ? AND action IN ? AND result = ?", ids, []string{"certificate.suspend", "certificate.unsuspend", "certificate.revoke"}, audit.Success).
+		if err := s.Store.DB(ctx).Select("object_id", "action").Where(
+			"object_id IN ? AND action IN ? AND result = ?", ids,
+			[]string{"certificate.suspend", "certificate.unsuspend", "certificate.revoke"}, audit.Success,
+		).
 			Order("sequence").Find(&events).Error; err != nil {
 			return nil, err
 		}
@@ -122,7 +139,8 @@ func (s *Service) lost(ctx context.Context, c *ca.CertificationAuthority, row, b
 			if err != nil {
 				return nil, err
 			}
-			released := r != nil && r.Status == certificate.Issued && missing[string(binary)] == int(certificate.CertificateHold) && last[r.ID] == "certificate.unsuspend"
+			released := r != nil && r.Status == certificate.Issued && missing[string(binary)] == int(certificate.CertificateHold) &&
+				last[r.ID] == "certificate.unsuspend"
 			moved := r != nil && r.Status != certificate.Issued && row.Shard == 0 && row.Scope != "" && r.CRLShard != 0
 			if !released && !moved {
 				lost = append(lost, serial)

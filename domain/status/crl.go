@@ -81,7 +81,9 @@ func (s *Service) newest(ctx context.Context, caID string) (map[slot]*CRL, error
 func (s *Service) Latest(ctx context.Context, caIDs []string) (map[string]*CRL, error) {
 	var lists []*CRL
 	err := s.Store.DB(ctx).Where("ca_id IN ? AND shard = 0 AND base_number = 0", caIDs).
-		Where("key_generation = (SELECT c.key_generation FROM certification_authorities c WHERE c.id = crl_lists.ca_id)").Order("number").Find(&lists).Error
+		Where(
+			"key_generation = (SELECT c.key_generation FROM certification_authorities c WHERE c.id = crl_lists.ca_id)",
+		).Order("number").Find(&lists).Error
 	latest := map[string]*CRL{}
 	for _, l := range lists {
 		latest[l.CAID] = l
@@ -89,7 +91,8 @@ func (s *Service) Latest(ctx context.Context, caIDs []string) (map[string]*CRL, 
 	return latest, err
 }
 
-// Lists returns everything that is served for a CA, seen with one of its keys, that was asked for: each newest list, by shard, complete before delta.
+// Lists returns everything that is served for a CA, seen with one of its keys, that was asked for: each newest list, by
+// shard, complete before delta.
 func (s *Service) Lists(ctx context.Context, c *ca.CertificationAuthority) ([]*CRL, error) {
 	newest, err := s.newest(ctx, c.ID)
 	lists := []*CRL{}
@@ -147,7 +150,9 @@ func (s *Service) sweep(ctx context.Context, caID string) error {
 				return err
 			}
 		}
-		return s.Store.DB(ctx).Delete(&part{}, "written_at < ? AND NOT EXISTS (SELECT 1 FROM crl_lists l WHERE l.id = crl_parts.list_id)", s.Now().Add(-orphaned)).Error
+		return s.Store.DB(ctx).Delete(
+			&part{}, "written_at < ? AND NOT EXISTS (SELECT 1 FROM crl_lists l WHERE l.id = crl_parts.list_id)", s.Now().Add(-orphaned),
+		).Error
 	})
 }
 

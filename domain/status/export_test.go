@@ -19,7 +19,9 @@ import (
 
 func put(t *testing.T, d status.Destination, number int64, content string) {
 	t.Helper()
-	if err := d.Put(t.Context(), "sub0/issuing/crl.crl", &status.CRL{Number: number, Bytes: int64(len(content))}, strings.NewReader(content)); err != nil {
+	if err := d.Put(
+		t.Context(), "sub0/issuing/crl.crl", &status.CRL{Number: number, Bytes: int64(len(content))}, strings.NewReader(content),
+	); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -116,14 +118,19 @@ func TestHeadsInABucket(t *testing.T) {
 		begin := time.Date(2027, 1, 1, 0, 0, 0, 1000, time.UTC)
 		for n := range 3 {
 			for _, partition := range []string{"", "sub0"} {
-				if err := keeper.Keep(t.Context(), audit.Head{PartitionID: partition, Sequence: int64(n + 1), Hash: "aa", Time: begin.Add(time.Duration(n) * time.Hour)}); err != nil {
+				if err := keeper.Keep(
+					t.Context(),
+					audit.Head{PartitionID: partition, Sequence: int64(n + 1), Hash: "aa", Time: begin.Add(time.Duration(n) * time.Hour)},
+				); err != nil {
 					t.Fatal(err)
 				}
 			}
 		}
 		for what, keeper := range map[string]audit.Keeper{"the same": keeper, "after a start": &audit.HeadBucket{Objects: bucket}} {
 			for range 2 {
-				heads, err := keeper.Newest(t.Context(), func(h audit.Head) bool { return h.PartitionID == "" || h.Sequence != 3 || what == "the same" })
+				heads, err := keeper.Newest(
+					t.Context(), func(h audit.Head) bool { return h.PartitionID == "" || h.Sequence != 3 || what == "the same" },
+				)
 				if err != nil || len(heads) != 2 {
 					t.Fatalf("%s: %v, %v", what, heads, err)
 				}

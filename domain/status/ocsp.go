@@ -279,9 +279,14 @@ func (s *Service) answer(ctx context.Context, r *responder, request *ocsp.Reques
 		}
 	}
 	a.NextUpdate = a.ThisUpdate.Add(answerValidity)
-	response := ocsp.Response{ResponderKeyHash: r.hash, ProducedAt: a.ThisUpdate, Nonce: request.Nonce, Certificates: [][]byte{r.signer.Certificate}}
+	response := ocsp.Response{
+		ResponderKeyHash: r.hash, ProducedAt: a.ThisUpdate, Nonce: request.Nonce, Certificates: [][]byte{r.signer.Certificate},
+	}
 	for n, id := range request.CertIDs {
-		single := ocsp.SingleResponse{CertID: id, Status: ocsp.Unknown, Reason: -1, ThisUpdate: a.ThisUpdate, NextUpdate: a.NextUpdate, ArchiveCutoff: *r.ca.NotBefore}
+		single := ocsp.SingleResponse{
+			CertID: id, Status: ocsp.Unknown, Reason: -1, ThisUpdate: a.ThisUpdate, NextUpdate: a.NextUpdate,
+			ArchiveCutoff: *r.ca.NotBefore,
+		}
 		switch c := found[n]; c.status {
 		case "":
 			a.Cacheable = false // it may be issued any moment
@@ -333,7 +338,9 @@ func (s *Service) standings(ctx context.Context, r *responder, ids []ocsp.CertID
 	defer cancel()
 	var rows []*certificate.Certificate
 	if err := s.Store.DB(ctx).Select("serial_number", "status", "revoked_at", "revocation_reason").
-		Where("ca_id = ? AND serial_number IN ? AND key_generation = ?", r.ca.ID, slices.Collect(maps.Keys(unread)), r.ca.KeyGeneration).Find(&rows).Error; err != nil {
+		Where(
+			"ca_id = ? AND serial_number IN ? AND key_generation = ?", r.ca.ID, slices.Collect(maps.Keys(unread)), r.ca.KeyGeneration,
+		).Find(&rows).Error; err != nil {
 		return nil, err
 	}
 	read := map[string]standing{}
@@ -485,14 +492,20 @@ func (s *Service) renewed(ctx context.Context, name string) (*responder, error) 
 // carry takes over what is known of certificates whose status has not changed, so that one revocation does not cost
 // thousands of signatures.
 func (s *Service) carry(ctx context.Context, old, r *responder) error {
-	if old.ca.ID != r.ca.ID || old.ca.StatusVersion > r.ca.StatusVersion || !bytes.Equal(old.signer.Certificate, r.signer.Certificate) || !bytes.Equal(old.ca.Certificate, r.ca.Certificate) {
+	if old.ca.ID != r.ca.ID || old.ca.StatusVersion > r.ca.StatusVersion || !bytes.Equal(
+		old.signer.Certificate, r.signer.Certificate,
+	) || !bytes.Equal(
+		old.ca.Certificate, r.ca.Certificate,
+	) {
 		return nil
 	}
 	changed := map[string]bool{}
 	for _, table := range []string{"certificates", "adopted_revocations"} {
 		var serials []string
 		// The first comparison is for the index.
-		changes := s.Store.DB(ctx).Table(table).Where("ca_id = ? AND status_version > 0 AND status_version > ?", r.ca.ID, old.ca.StatusVersion)
+		changes := s.Store.DB(ctx).Table(table).Where(
+			"ca_id = ? AND status_version > 0 AND status_version > ?", r.ca.ID, old.ca.StatusVersion,
+		)
 		if err := changes.Limit(changesAtOnce+1).Pluck("serial_number", &serials).Error; err != nil {
 			return err
 		}

@@ -62,7 +62,10 @@ func (s *Service) AcceptHeld(ctx context.Context, caID, reason string) (_ *ca.Ce
 	if err != nil {
 		return nil, err
 	}
-	defer s.Audit.Refusal(ctx, &err, &audit.Event{PartitionID: c.PartitionID, Action: "crl.accept", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier})
+	defer s.Audit.Refusal(
+		ctx, &err,
+		&audit.Event{PartitionID: c.PartitionID, Action: "crl.accept", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier},
+	)
 	if err := text.Label("reason", reason, 1, 500); err != nil {
 		return nil, err
 	}
@@ -70,7 +73,9 @@ func (s *Service) AcceptHeld(ctx context.Context, caID, reason string) (_ *ca.Ce
 		return nil, fault.New(fault.Conflict, "no CRL of %s is held back", c.Identifier).At("caId")
 	}
 	if AlarmOf(c) == KeyAway {
-		return nil, fault.New(fault.Conflict, "there is nothing to accept: %s", c.CRLAlarm).At("caId").Do("Bring the key store back; the lists follow by themselves.")
+		return nil, fault.New(fault.Conflict, "there is nothing to accept: %s", c.CRLAlarm).At("caId").Do(
+			"Bring the key store back; the lists follow by themselves.",
+		)
 	}
 	if err := s.publish(ctx, caID, publication{complete: true, accept: reason, settle: s.enqueued(caID)}); err != nil {
 		return nil, err
@@ -127,10 +132,15 @@ func (h *held) Error() string { return h.reason }
 
 func (h *held) fault(c string) error {
 	return fault.New(fault.Conflict, "the CRL of %s is held back: %s", c, h.reason).At("caId").Because(h).
-		Do("The list before goes on being served. Find out why in the audit log and the database; if it is right as it is, accept it with a reason.")
+		Do(
+			"The list before goes on being served. Find out why in the audit log and the database; if it is right as it is, accept it " +
+				"with a reason.",
+		)
 }
 
-var errOvertaken = fault.New(fault.Conflict, "another server published a CRL meanwhile, or the certification authority was changed").Do("Repeat the request.")
+var errOvertaken = fault.New(
+	fault.Conflict, "another server published a CRL meanwhile, or the certification authority was changed",
+).Do("Repeat the request.")
 
 func keyUnavailable(c *ca.CertificationAuthority, err error) error {
 	return fault.New(fault.Unavailable, "the key of %s cannot be used at the moment", c.Identifier).
@@ -171,7 +181,8 @@ func (s *Service) alarm(ctx context.Context, c *ca.CertificationAuthority, reaso
 	if set.Error != nil || set.RowsAffected == 0 {
 		return set.Error
 	}
-	event := audit.Event{PartitionID: c.PartitionID, Action: "crl.hold", Result: audit.Failed, ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
+	event := audit.Event{
+		PartitionID: c.PartitionID, Action: "crl.hold", Result: audit.Failed, ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
 		Summary: "held back a CRL of " + c.Identifier + ": " + reason}
 	if strings.HasPrefix(reason, clockBehind) {
 		event.Action, event.Summary = "crl.clock", "Published a CRL of "+c.Identifier+" although "+reason+"."
@@ -202,7 +213,9 @@ func (s *Service) publishOnce(ctx context.Context, c *ca.CertificationAuthority,
 		return err
 	}
 	// A delta CRL to a base of another publication would not say what happened between the two.
-	complete = complete || slices.ContainsFunc(b.wanted, func(w wanted) bool { l := newest[w.slot]; return l == nil || l.Number != base.Number })
+	complete = complete || slices.ContainsFunc(
+		b.wanted, func(w wanted) bool { l := newest[w.slot]; return l == nil || l.Number != base.Number },
+	)
 	if complete {
 		if err := b.count(ctx); err != nil {
 			return err
@@ -259,7 +272,10 @@ func (b *build) notice() string {
 		parts, end = append(parts, part), othersPublishedOn
 	}
 	for _, generation := range slices.Sorted(maps.Keys(b.away)) {
-		parts = append(parts, fmt.Sprintf("key %d of %s, in the key store %s, cannot be used at the moment", generation, b.c.Identifier, b.away[generation]))
+		parts = append(
+			parts,
+			fmt.Sprintf("key %d of %s, in the key store %s, cannot be used at the moment", generation, b.c.Identifier, b.away[generation]),
+		)
 		end = othersPublished
 	}
 	return strings.Join(parts, "; ") + end
@@ -369,7 +385,9 @@ func (b *build) record(ctx context.Context, complete bool, last int64, p publica
 	if complete {
 		set["crl_stale"] = false
 	}
-	advanced := s.Store.DB(ctx).Model(&ca.CertificationAuthority{}).Where("id = ? AND crl_number = ? AND version = ?", c.ID, c.CRLNumber, c.Version).Updates(set)
+	advanced := s.Store.DB(ctx).Model(&ca.CertificationAuthority{}).Where(
+		"id = ? AND crl_number = ? AND version = ?", c.ID, c.CRLNumber, c.Version,
+	).Updates(set)
 	if advanced.Error != nil {
 		return advanced.Error
 	}
@@ -385,7 +403,10 @@ func (b *build) record(ctx context.Context, complete bool, last int64, p publica
 		}
 	}
 	first := b.made[max(0, slices.IndexFunc(b.made, func(l *CRL) bool { return l.KeyGeneration == c.KeyGeneration }))]
-	details := audit.Details{"number": b.number, "keyGeneration": first.KeyGeneration, "entries": first.Entries, "nextUpdate": first.NextUpdate.Format(time.RFC3339)}
+	details := audit.Details{
+		"number": b.number, "keyGeneration": first.KeyGeneration, "entries": first.Entries,
+		"nextUpdate": first.NextUpdate.Format(time.RFC3339),
+	}
 	if first.Shard > 0 {
 		details["shard"] = first.Shard
 	}
@@ -395,7 +416,10 @@ func (b *build) record(ctx context.Context, complete bool, last int64, p publica
 	if first.BaseNumber > 0 {
 		details["deltaOf"] = first.BaseNumber
 	}
-	event := audit.Event{PartitionID: c.PartitionID, Action: "crl.publish", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier, Summary: "published a CRL of " + c.Identifier, Details: details}
+	event := audit.Event{
+		PartitionID: c.PartitionID, Action: "crl.publish", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
+		Summary: "published a CRL of " + c.Identifier, Details: details,
+	}
 	if p.accept != "" {
 		event.Action, event.Summary = "crl.accept", "accepted and published the CRL of "+c.Identifier+" that was held back"
 		details["reason"], details["alarm"] = p.accept, c.CRLAlarm
@@ -442,9 +466,10 @@ func (s *Service) grow(ctx context.Context, c *ca.CertificationAuthority, made [
 	if err != nil || !large {
 		return false, err
 	}
-	s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "crl.shard", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
-		Summary: "new certificates of " + c.Identifier + " go to new shards of its CRL: the lists have grown large",
-		Details: audit.Details{"shards": changed.CRLShards, "first": changed.CRLShardFirst, "limit": s.limit()}})
+	s.Audit.Record(
+		ctx, audit.Event{PartitionID: c.PartitionID, Action: "crl.shard", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
+			Summary: "new certificates of " + c.Identifier + " go to new shards of its CRL: the lists have grown large",
+			Details: audit.Details{"shards": changed.CRLShards, "first": changed.CRLShardFirst, "limit": s.limit()}})
 	return true, nil
 }
 
@@ -504,7 +529,9 @@ func (s *Service) signers(ctx context.Context, c *ca.CertificationAuthority) ([]
 // beginning is when the CA's first certificate began.
 func (s *Service) beginning(ctx context.Context, c *ca.CertificationAuthority) (time.Time, error) {
 	var first []*ca.OwnCertificate
-	if err := s.Store.DB(ctx).Select("not_before").Order("not_before").Limit(1).Find(&first, "ca_id = ? AND kind = ?", c.ID, ca.Own).Error; err != nil {
+	if err := s.Store.DB(ctx).Select("not_before").Order("not_before").Limit(1).Find(
+		&first, "ca_id = ? AND kind = ?", c.ID, ca.Own,
+	).Error; err != nil {
 		return time.Time{}, err
 	}
 	if len(first) > 0 && first[0].NotBefore.Before(*c.NotBefore) {
@@ -632,7 +659,10 @@ func (b *build) add(shard int64, delta bool, r issuance.RevokedCertificate) erro
 
 func (b *build) begin(w wanted, base int64) error {
 	c, at := w.signer.CertificationAuthority, w.slot
-	row := &CRL{ID: uuid.Must(uuid.NewV7()).String(), CAID: c.ID, KeyGeneration: at.generation, Shard: at.shard, BaseNumber: base, Number: b.number, MadeAt: b.now, StatusVersion: c.StatusVersion}
+	row := &CRL{
+		ID: uuid.Must(uuid.NewV7()).String(), CAID: c.ID, KeyGeneration: at.generation, Shard: at.shard, BaseNumber: base,
+		Number: b.number, MadeAt: b.now, StatusVersion: c.StatusVersion,
+	}
 	template := issuance.CRL{
 		Issuer: c.SubjectDER, AuthorityKeyID: w.signer.akid, Number: big.NewInt(b.number),
 		// Revoked certificates stay listed after they expire, from the CA's beginning on (X.509 ExpiredCertsOnCRL).
@@ -716,15 +746,18 @@ func (s *Service) revoked(ctx context.Context, caID string, use func(int64, issu
 	if err != nil {
 		return err
 	}
-	if err := s.entries(ctx, "revocation_reason", "revoked_at", "ca_id = ? AND status <> 'ISSUED' ORDER BY serial_number", []any{caID}, func(shard int64, r issuance.RevokedCertificate) error {
-		for len(adopted) > 0 && bytes.Compare(adopted[0].entry.SerialNumber, r.SerialNumber) < 0 {
-			if err := use(adopted[0].shard, adopted[0].entry); err != nil {
-				return err
+	if err := s.entries(
+		ctx, "revocation_reason", "revoked_at", "ca_id = ? AND status <> 'ISSUED' ORDER BY serial_number", []any{caID}, func(
+			shard int64, r issuance.RevokedCertificate,
+		) error {
+			for len(adopted) > 0 && bytes.Compare(adopted[0].entry.SerialNumber, r.SerialNumber) < 0 {
+				if err := use(adopted[0].shard, adopted[0].entry); err != nil {
+					return err
+				}
+				adopted = adopted[1:]
 			}
-			adopted = adopted[1:]
-		}
-		return use(shard, r)
-	}); err != nil {
+			return use(shard, r)
+		}); err != nil {
 		return err
 	}
 	for _, a := range adopted {
@@ -742,7 +775,10 @@ func (s *Service) changed(ctx context.Context, caID string, version int64, use f
 	if err := s.entries(ctx, "revocation_reason", "revoked_at", since+" AND status <> 'ISSUED'", []any{caID, version}, use); err != nil {
 		return err
 	}
-	if err := s.entries(ctx, decimal(issuance.RemoveFromCRL), "released_at", since+" AND status = 'ISSUED' AND released_at IS NOT NULL", []any{caID, version}, use); err != nil {
+	if err := s.entries(
+		ctx, decimal(issuance.RemoveFromCRL), "released_at", since+" AND status = 'ISSUED' AND released_at IS NOT NULL",
+		[]any{caID, version}, use,
+	); err != nil {
 		return err
 	}
 	adopted, err := s.adopted(ctx, "ca_id = ? AND status_version > ?", caID, version)
@@ -757,7 +793,9 @@ func (s *Service) changed(ctx context.Context, caID string, version int64, use f
 	return nil
 }
 
-func (s *Service) entries(ctx context.Context, reason, at, where string, args []any, use func(int64, issuance.RevokedCertificate) error) error {
+func (s *Service) entries(
+	ctx context.Context, reason, at, where string, args []any, use func(int64, issuance.RevokedCertificate) error,
+) error {
 	// Whole seconds as numbers: a million of them are read in a second, as instants in several.
 	epoch := func(column string) string {
 		if s.Store.PostgreSQL() {
@@ -765,7 +803,8 @@ func (s *Service) entries(ctx context.Context, reason, at, where string, args []
 		}
 		return "unixepoch(" + column + ")"
 	}
-	rows, err := s.Store.DB(ctx).Raw("SELECT serial_number, "+epoch(at)+", "+reason+", coalesce("+epoch("invalidity_date")+", -1), crl_shard FROM certificates WHERE "+where, args...).Rows()
+	rows, err := s.Store.DB(ctx).Raw("SELECT serial_number, "+epoch(at)+", "+reason+", coalesce("+epoch("invalidity_date")+
+		", -1), crl_shard FROM certificates WHERE "+where, args...).Rows()
 	if err != nil {
 		return err
 	}

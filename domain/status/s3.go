@@ -32,7 +32,13 @@ func OpenBucket(address, accessKey, secretKey string) (*Bucket, error) {
 	if bucket == "" {
 		return nil, fmt.Errorf("the address of the S3 bucket names no bucket: https://HOST/BUCKET")
 	}
-	client, err := minio.New(u.Host, &minio.Options{Creds: credentials.NewStaticV4(accessKey, secretKey, ""), Secure: u.Scheme == "https", BucketLookup: minio.BucketLookupPath, MaxRetries: 3})
+	client, err := minio.New(
+		u.Host,
+		&minio.Options{
+			Creds: credentials.NewStaticV4(accessKey, secretKey, ""), Secure: u.Scheme == "https", BucketLookup: minio.BucketLookupPath,
+			MaxRetries: 3,
+		},
+	)
 	return &Bucket{client, bucket, prefix}, err
 }
 
@@ -53,8 +59,11 @@ func (b *Bucket) Put(ctx context.Context, name string, l *CRL, content io.Reader
 		return err
 	}
 	// An object is replaced as a whole: nobody reads half of it.
-	_, err := b.client.PutObject(ctx, b.bucket, name, content, l.Bytes, minio.PutObjectOptions{ContentType: "application/pkix-crl", DisableMultipart: true,
-		CacheControl: fmt.Sprintf("public, no-transform, max-age=%d", int(5*time.Minute/time.Second)), UserMetadata: map[string]string{numberMetadata: decimal(l.Number)}})
+	_, err := b.client.PutObject(
+		ctx, b.bucket, name, content, l.Bytes, minio.PutObjectOptions{ContentType: "application/pkix-crl", DisableMultipart: true,
+			CacheControl: fmt.Sprintf(
+				"public, no-transform, max-age=%d", int(5*time.Minute/time.Second),
+			), UserMetadata: map[string]string{numberMetadata: decimal(l.Number)}})
 	return err
 }
 
@@ -76,7 +85,10 @@ func (b *Bucket) Get(ctx context.Context, name string) (io.ReadCloser, error) {
 
 // PutObject makes content what is found under a name.
 func (b *Bucket) PutObject(ctx context.Context, name string, content []byte) error {
-	_, err := b.client.PutObject(ctx, b.bucket, path.Join(b.prefix, name), bytes.NewReader(content), int64(len(content)), minio.PutObjectOptions{ContentType: "application/json", DisableMultipart: true})
+	_, err := b.client.PutObject(
+		ctx, b.bucket, path.Join(b.prefix, name), bytes.NewReader(content), int64(len(content)),
+		minio.PutObjectOptions{ContentType: "application/json", DisableMultipart: true},
+	)
 	return err
 }
 

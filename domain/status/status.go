@@ -114,9 +114,12 @@ func (s *Service) UpdateSettings(ctx context.Context, caID string, set Settings)
 				c.CRLShardFirst = c.CRLShardLast + 1 // those that have entries are not to grow further
 			}
 			if c.CRLShardFirst+set.Shards-1 > allShards {
-				return fault.New(fault.PolicyRefused, "%s has had %d shards already, at most %d are possible", c.Identifier, c.CRLShardLast, allShards).At("shards").Do("Choose fewer.")
+				return fault.New(
+					fault.PolicyRefused, "%s has had %d shards already, at most %d are possible", c.Identifier, c.CRLShardLast, allShards,
+				).At("shards").Do("Choose fewer.")
 			}
-			c.CRLDelta, c.CRLShards, c.CRLAutoShard, c.CRLComplete, c.CRLStale = set.Delta, set.Shards, set.AutomaticShards, set.Complete, true
+			c.CRLDelta, c.CRLShards, c.CRLAutoShard, c.CRLComplete, c.CRLStale = set.Delta, set.Shards, set.AutomaticShards, set.Complete,
+				true
 			return nil
 		})
 		if err != nil {

@@ -39,13 +39,18 @@ func (q Quota) ReleaseCA(ctx context.Context, partitionID string) error {
 
 func (q Quota) take(ctx context.Context, partitionID string, n int64, active, purchased, what string) error {
 	r := q.Store.DB(ctx).Model(&Partition{}).
-		Where("id = ? AND "+active+" + ? <= (SELECT "+purchased+" FROM subscriptions WHERE subscriptions.id = partitions.subscription_id)", partitionID, n).
+		Where(
+			"id = ? AND "+active+" + ? <= (SELECT "+purchased+" FROM subscriptions WHERE subscriptions.id = partitions.subscription_id)",
+			partitionID, n,
+		).
 		Update(active, gorm.Expr(active+" + ?", n))
 	if r.Error != nil {
 		return r.Error
 	}
 	if r.RowsAffected == 0 {
-		return fault.New(fault.QuotaExceeded, "The purchased number of %s is used up.", what).Do("Revoke or delete what is no longer needed, or purchase more.")
+		return fault.New(fault.QuotaExceeded, "The purchased number of %s is used up.", what).Do(
+			"Revoke or delete what is no longer needed, or purchase more.",
+		)
 	}
 	return nil
 }

@@ -112,7 +112,10 @@ func (s *Service) Create(ctx context.Context, n NewSubscription) (*Subscription,
 	if err := checkPurchase(n.PurchasedCertificates, n.PurchasedCAs); err != nil {
 		return nil, err
 	}
-	sub := &Subscription{ID: randomHex(12), Name: n.Name, PurchasedCertificates: int64(n.PurchasedCertificates), PurchasedCAs: int64(n.PurchasedCAs), CreatedAt: s.Now()}
+	sub := &Subscription{
+		ID: randomHex(12), Name: n.Name, PurchasedCertificates: int64(n.PurchasedCertificates), PurchasedCAs: int64(n.PurchasedCAs),
+		CreatedAt: s.Now(),
+	}
 	if n.Tier != nil {
 		sub.Tier, sub.TierSet = *n.Tier, true
 	}
@@ -122,7 +125,10 @@ func (s *Service) Create(ctx context.Context, n NewSubscription) (*Subscription,
 			return err
 		}
 		s.Audit.Record(ctx, audit.Event{Action: "subscription.create", ObjectKind: "subscription", ObjectID: sub.ID, ObjectName: sub.Name,
-			Summary: "created subscription " + sub.Name, Details: audit.Details{"certificates": n.PurchasedCertificates, "cas": n.PurchasedCAs, "tier": sub.Tier, "tierSet": sub.TierSet, "owner": n.OwnerEmail}})
+			Summary: "created subscription " + sub.Name, Details: audit.Details{
+				"certificates": n.PurchasedCertificates, "cas": n.PurchasedCAs, "tier": sub.Tier, "tierSet": sub.TierSet,
+				"owner": n.OwnerEmail,
+			}})
 		return s.Owners.InviteOwner(ctx, sub.ID, n.OwnerEmail, n.OwnerFirstName, n.OwnerLastName)
 	})
 }
@@ -145,7 +151,9 @@ func (s *Service) Update(ctx context.Context, id string, certificates, cas *int,
 		return nil, err
 	}
 	if tier != nil && follows {
-		return nil, fault.New(fault.Invalid, "The tier cannot be set and follow the purchased number at the same time.").At("tierFollowsPurchase").Do("Provide one of the two.")
+		return nil, fault.New(
+			fault.Invalid, "The tier cannot be set and follow the purchased number at the same time.",
+		).At("tierFollowsPurchase").Do("Provide one of the two.")
 	}
 	sub := &Subscription{}
 	return sub, s.Store.Tx(ctx, func(ctx context.Context) error {
@@ -156,7 +164,9 @@ func (s *Service) Update(ctx context.Context, id string, certificates, cas *int,
 		if err != nil {
 			return err
 		}
-		before := audit.Details{"certificates": sub.PurchasedCertificates, "cas": sub.PurchasedCAs, "tier": sub.Tier, "tierSet": sub.TierSet}
+		before := audit.Details{
+			"certificates": sub.PurchasedCertificates, "cas": sub.PurchasedCAs, "tier": sub.Tier, "tierSet": sub.TierSet,
+		}
 		if certificates != nil {
 			sub.PurchasedCertificates = int64(*certificates)
 		}
@@ -173,8 +183,17 @@ func (s *Service) Update(ctx context.Context, id string, certificates, cas *int,
 		if err := checkPurchase(int(sub.PurchasedCertificates), int(sub.PurchasedCAs)); err != nil {
 			return err
 		}
-		s.Audit.Record(ctx, audit.Event{Action: "subscription.update", ObjectKind: "subscription", ObjectID: sub.ID, ObjectName: sub.Name, Summary: "changed subscription " + sub.Name,
-			Details: audit.Details{"before": before, "after": audit.Details{"certificates": sub.PurchasedCertificates, "cas": sub.PurchasedCAs, "tier": sub.Tier, "tierSet": sub.TierSet}}})
+		s.Audit.Record(
+			ctx,
+			audit.Event{
+				Action: "subscription.update", ObjectKind: "subscription", ObjectID: sub.ID, ObjectName: sub.Name,
+				Summary: "changed subscription " + sub.Name,
+				Details: audit.Details{
+					"before": before,
+					"after": audit.Details{
+						"certificates": sub.PurchasedCertificates, "cas": sub.PurchasedCAs, "tier": sub.Tier, "tierSet": sub.TierSet,
+					},
+				}})
 		return s.Store.DB(ctx).Select("*").Updates(sub).Error
 	})
 }
@@ -198,7 +217,10 @@ func (s *Service) InviteOwner(ctx context.Context, id, email string) (*Subscript
 		if err != nil {
 			return err
 		}
-		e := audit.Event{Action: "subscription.invite-owner", ObjectKind: "subscription", ObjectID: sub.ID, ObjectName: sub.Name, Summary: "invited " + email + " as an Owner of " + sub.Name}
+		e := audit.Event{
+			Action: "subscription.invite-owner", ObjectKind: "subscription", ObjectID: sub.ID, ObjectName: sub.Name,
+			Summary: "invited " + email + " as an Owner of " + sub.Name,
+		}
 		s.Audit.Record(ctx, e)
 		// Members of the partition see the event too.
 		if p := partitions[id]; p != nil {
@@ -226,15 +248,23 @@ func (s *Service) Assign(ctx context.Context, id string, region Region, acceptTe
 		if err := s.Store.ForUpdate(s.Store.DB(ctx)).Take(sub, "id = ?", id).Error; err != nil {
 			return err
 		}
-		p = &Partition{ID: "sub" + randomHex(5), SubscriptionID: id, Name: sub.Name, Region: region, TermsAcceptedBy: rbac.ActorFrom(ctx).Name, CreatedAt: s.Now()}
+		p = &Partition{
+			ID: "sub" + randomHex(5), SubscriptionID: id, Name: sub.Name, Region: region, TermsAcceptedBy: rbac.ActorFrom(ctx).Name,
+			CreatedAt: s.Now(),
+		}
 		if err := s.Store.DB(ctx).Create(p).Error; err != nil {
 			if store.IsDuplicate(err) {
 				return fault.New(fault.Conflict, "Subscription %s is already assigned.", sub.Name).At("subscriptionId")
 			}
 			return err
 		}
-		s.Audit.Record(ctx, audit.Event{PartitionID: p.ID, Action: "subscription.assign", ObjectKind: "partition", ObjectID: p.ID, ObjectName: p.Name,
-			Summary: "assigned subscription " + sub.Name + " to region " + string(region) + " and accepted the terms", Details: audit.Details{"subscription": id, "region": region}})
+		s.Audit.Record(
+			ctx,
+			audit.Event{PartitionID: p.ID, Action: "subscription.assign", ObjectKind: "partition", ObjectID: p.ID, ObjectName: p.Name,
+				Summary: "assigned subscription " + sub.Name + " to region " + string(region) +
+					" and accepted the terms", Details: audit.Details{
+					"subscription": id, "region": region,
+				}})
 		return s.Owners.CopyGrants(ctx, id, p.ID)
 	})
 	return sub, p, err
@@ -374,10 +404,13 @@ func (s *Service) Counts(ctx context.Context, p *Partition) (*Counts, error) {
 	now := s.Now()
 	c := &Counts{}
 	err := s.Store.DB(ctx).Raw(`SELECT s.purchased_cas, p.active_cas, s.purchased_certificates,
-		p.active_certificates - (SELECT count(*) FROM certificates WHERE partition_id = p.id AND counted AND not_after < ?) AS issued_certificates,
+		p.active_certificates - (SELECT count(*) FROM certificates WHERE partition_id = p.id AND counted AND not_after < ?) AS
+			issued_certificates,
 		(SELECT count(*) FROM certificates WHERE partition_id = p.id AND status = 'SUSPENDED' AND not_after >= ?) AS suspended_certificates,
-		(SELECT count(*) FROM certificates WHERE partition_id = p.id AND kind = 'SUBSCRIBER' AND status = 'REVOKED' AND revoked_at IS NOT NULL) AS revoked_certificates,
-		(SELECT count(*) FROM certificates WHERE partition_id = p.id AND counted AND not_after >= ? AND not_after < ?) AS expiring_certificates
+		(SELECT count(*) FROM certificates WHERE partition_id = p.id AND kind = 'SUBSCRIBER' AND status = 'REVOKED' AND revoked_at IS NOT
+			NULL) AS revoked_certificates,
+		(SELECT count(*) FROM certificates WHERE partition_id = p.id AND counted AND not_after >= ? AND not_after < ?) AS
+			expiring_certificates
 		FROM partitions p JOIN subscriptions s ON s.id = p.subscription_id WHERE p.id = ?`,
 		now, now, now, now.AddDate(0, 0, 30), p.ID).Scan(c).Error
 	return c, err

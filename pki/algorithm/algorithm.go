@@ -136,7 +136,11 @@ func VerifySignature(algorithmIdentifier, spki, message, signature []byte) error
 	if f, ok := formOf(algorithmIdentifier); ok {
 		return f.verify(spki, message, signature)
 	}
-	return invalid.New("signatureAlgorithm", "The signature algorithm is not supported or too weak. Use SHA-256 or better with RSA, ECDSA or Ed25519, or a post-quantum algorithm from the table.")
+	return invalid.New(
+		"signatureAlgorithm",
+		"The signature algorithm is not supported or too weak. Use SHA-256 or better with RSA, ECDSA or Ed25519, or a post-quantum "+
+			"algorithm from the table.",
+	)
 }
 
 // CanVerify tells whether VerifySignature supports an AlgorithmIdentifier (DER).

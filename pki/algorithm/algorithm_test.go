@@ -19,11 +19,20 @@ import (
 func TestTable(t *testing.T) {
 	want := []struct{ label, identifier string }{
 		{"RSA-2048+PKCS15-SHA256", "300d06092a864886f70d01010b0500"},
-		{"RSA-2048+PSS-SHA256", "304106092a864886f70d01010a3034a00f300d06096086480165030402010500a11c301a06092a864886f70d010108300d06096086480165030402010500a203020120"},
+		{
+			"RSA-2048+PSS-SHA256",
+			"304106092a864886f70d01010a3034a00f300d06096086480165030402010500a11c301a06092a864886f70d010108300d06096086480165030402010500a203020120",
+		},
 		{"RSA-3072+PKCS15-SHA256", "300d06092a864886f70d01010b0500"},
-		{"RSA-3072+PSS-SHA256", "304106092a864886f70d01010a3034a00f300d06096086480165030402010500a11c301a06092a864886f70d010108300d06096086480165030402010500a203020120"},
+		{
+			"RSA-3072+PSS-SHA256",
+			"304106092a864886f70d01010a3034a00f300d06096086480165030402010500a11c301a06092a864886f70d010108300d06096086480165030402010500a203020120",
+		},
 		{"RSA-4096+PKCS15-SHA512", "300d06092a864886f70d01010d0500"},
-		{"RSA-4096+PSS-SHA512", "304106092a864886f70d01010a3034a00f300d06096086480165030402030500a11c301a06092a864886f70d010108300d06096086480165030402030500a203020140"},
+		{
+			"RSA-4096+PSS-SHA512",
+			"304106092a864886f70d01010a3034a00f300d06096086480165030402030500a11c301a06092a864886f70d010108300d06096086480165030402030500a203020140",
+		},
 		{"ECDSAP256+SHA256", "300a06082a8648ce3d040302"},
 		{"ECDSAP384+SHA384", "300a06082a8648ce3d040303"},
 		{"ECDSAP521+SHA512", "300a06082a8648ce3d040304"},
@@ -72,11 +81,14 @@ func TestTable(t *testing.T) {
 			t.Errorf("%s is not found: %v", a.Label, err)
 		}
 		signer := a.OCSPSignerAlgorithm()
-		if slow := strings.Contains(a.Label, "8s-") || strings.Contains(a.Label, "2s-") || strings.Contains(a.Label, "6s-"); slow == (signer == a) ||
+		if slow := strings.Contains(a.Label, "8s-") || strings.Contains(a.Label, "2s-") ||
+			strings.Contains(a.Label, "6s-"); slow == (signer == a) ||
 			signer.Family != a.Family || signer.SecurityBits != a.SecurityBits {
 			t.Errorf("%s: the OCSP signer is %s", a.Label, signer.Label)
 		}
-		if c := a.CompatibleOCSPSignerAlgorithm().Label; c != map[bool]string{false: "RSA-2048+PKCS15-SHA256", true: "RSA-2048+PSS-SHA256"}[strings.Contains(a.Label, "PSS")] {
+		if c := a.CompatibleOCSPSignerAlgorithm().Label; c != map[bool]string{
+			false: "RSA-2048+PKCS15-SHA256", true: "RSA-2048+PSS-SHA256",
+		}[strings.Contains(a.Label, "PSS")] {
 			t.Errorf("%s: the compatible OCSP signer is %s", a.Label, c)
 		}
 	}
@@ -121,7 +133,8 @@ func TestKeysAreReadBackOnlyByTheirOwnAlgorithm(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if exact := a.Family != "ECDSA" && a.Family != "Falcon" && !strings.Contains(a.Label, "ECDSA"); len(signature) > a.SignatureSize || exact && len(signature) != a.SignatureSize {
+		if exact := a.Family != "ECDSA" && a.Family != "Falcon" && !strings.Contains(a.Label, "ECDSA"); len(signature) > a.SignatureSize ||
+			exact && len(signature) != a.SignatureSize {
 			t.Errorf("%s: the signature has %d octets, not %d", label, len(signature), a.SignatureSize)
 		}
 		if SignatureName(a.SignatureAlgorithm()) == "" || a.Verify(key.PublicKey(), []byte("another"), signature) == nil {
@@ -179,7 +192,11 @@ func TestForeignSignatures(t *testing.T) {
 		{"rsa", "300d06092a864886f70d01010b0500", []string{"dgst", "-sha256"}, true},
 		{"rsa", "300b06092a864886f70d01010b", []string{"dgst", "-sha256"}, true},
 		{"rsa", "300d06092a864886f70d01010c0500", []string{"dgst", "-sha384"}, true},
-		{"rsa", "303d06092a864886f70d01010a3030a00d300b0609608648016503040201a11a301806092a864886f70d010108300b0609608648016503040201a203020120", append([]string{"dgst", "-sha256"}, pss...), true},
+		{
+			"rsa",
+			"303d06092a864886f70d01010a3030a00d300b0609608648016503040201a11a301806092a864886f70d010108300b0609608648016503040201a203020120",
+			append([]string{"dgst", "-sha256"}, pss...), true,
+		},
 		{"rsa", "300d06092a864886f70d0101050500", []string{"dgst", "-sha1"}, false},
 		{"rsa", "300d06092a864886f70d0101040500", []string{"dgst", "-md5"}, false},
 		{"ec", "300a06082a8648ce3d040303", []string{"dgst", "-sha384"}, true},
@@ -204,7 +221,9 @@ func TestForeignSignatures(t *testing.T) {
 
 // crypto/x509 ignores data after the members of a SubjectPublicKeyInfo, which would be copied into certificates.
 func TestOnlyCanonicalPublicKeysAreTaken(t *testing.T) {
-	for _, label := range []string{"RSA-2048+PSS-SHA256", "ECDSAP256+SHA256", "ML-DSA-44", "Hash-SLH-DSA-SHA2-128f-With-SHA256", "Falcon-512", "MLDSA44-ECDSA-P256"} {
+	for _, label := range []string{
+		"RSA-2048+PSS-SHA256", "ECDSAP256+SHA256", "ML-DSA-44", "Hash-SLH-DSA-SHA2-128f-With-SHA256", "Falcon-512", "MLDSA44-ECDSA-P256",
+	} {
 		a, err := ForLabel(label)
 		if err != nil {
 			t.Fatal(err)

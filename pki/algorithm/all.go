@@ -14,7 +14,9 @@ var (
 
 func init() {
 	// Each family is one file and one entry here.
-	for _, f := range []family{rsaFamily(), ecdsaFamily(), mldsaFamily(), slhdsaFamily(), sphincsFamily(), falconFamily(), compositeFamily(), ed25519Family()} {
+	for _, f := range []family{
+		rsaFamily(), ecdsaFamily(), mldsaFamily(), slhdsaFamily(), sphincsFamily(), falconFamily(), compositeFamily(), ed25519Family(),
+	} {
 		all = append(all, f.rows...)
 		forms = append(forms, f.signatures...)
 		keyForms = append(keyForms, f.keys...)

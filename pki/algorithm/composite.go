@@ -26,15 +26,33 @@ func compositeFamily() (f family) {
 		name      string // what the signature is bound to, after COMPSIG-
 		classical classicalHalf
 	}{
-		{"MLDSA44-RSA2048-PKCS15", 38, 112, mldsa.MLDSA44(), crypto.SHA256, "MLDSA44-RSA2048-PKCS15-SHA256", rsaHalf(2048, crypto.SHA256, false)},
+		{
+			"MLDSA44-RSA2048-PKCS15", 38, 112, mldsa.MLDSA44(), crypto.SHA256, "MLDSA44-RSA2048-PKCS15-SHA256",
+			rsaHalf(2048, crypto.SHA256, false),
+		},
 		{"MLDSA44-RSA2048-PSS", 37, 112, mldsa.MLDSA44(), crypto.SHA256, "MLDSA44-RSA2048-PSS-SHA256", rsaHalf(2048, crypto.SHA256, true)},
-		{"MLDSA44-ECDSA-P256", 40, 128, mldsa.MLDSA44(), crypto.SHA256, "MLDSA44-ECDSA-P256-SHA256", ecdsaHalf(elliptic.P256(), crypto.SHA256, 72)},
-		{"MLDSA65-RSA3072-PKCS15", 42, 128, mldsa.MLDSA65(), crypto.SHA512, "MLDSA65-RSA3072-PKCS15-SHA512", rsaHalf(3072, crypto.SHA256, false)},
+		{
+			"MLDSA44-ECDSA-P256", 40, 128, mldsa.MLDSA44(), crypto.SHA256, "MLDSA44-ECDSA-P256-SHA256",
+			ecdsaHalf(elliptic.P256(), crypto.SHA256, 72),
+		},
+		{
+			"MLDSA65-RSA3072-PKCS15", 42, 128, mldsa.MLDSA65(), crypto.SHA512, "MLDSA65-RSA3072-PKCS15-SHA512",
+			rsaHalf(3072, crypto.SHA256, false),
+		},
 		{"MLDSA65-RSA3072-PSS", 41, 128, mldsa.MLDSA65(), crypto.SHA512, "MLDSA65-RSA3072-PSS-SHA512", rsaHalf(3072, crypto.SHA256, true)},
-		{"MLDSA65-RSA4096-PKCS15", 44, 140, mldsa.MLDSA65(), crypto.SHA512, "MLDSA65-RSA4096-PKCS15-SHA512", rsaHalf(4096, crypto.SHA384, false)},
+		{
+			"MLDSA65-RSA4096-PKCS15", 44, 140, mldsa.MLDSA65(), crypto.SHA512, "MLDSA65-RSA4096-PKCS15-SHA512",
+			rsaHalf(4096, crypto.SHA384, false),
+		},
 		{"MLDSA65-RSA4096-PSS", 43, 140, mldsa.MLDSA65(), crypto.SHA512, "MLDSA65-RSA4096-PSS-SHA512", rsaHalf(4096, crypto.SHA384, true)},
-		{"MLDSA65-ECDSA-P384", 46, 192, mldsa.MLDSA65(), crypto.SHA512, "MLDSA65-ECDSA-P384-SHA512", ecdsaHalf(elliptic.P384(), crypto.SHA384, 104)},
-		{"MLDSA87-ECDSA-P384", 49, 192, mldsa.MLDSA87(), crypto.SHA512, "MLDSA87-ECDSA-P384-SHA512", ecdsaHalf(elliptic.P384(), crypto.SHA384, 104)},
+		{
+			"MLDSA65-ECDSA-P384", 46, 192, mldsa.MLDSA65(), crypto.SHA512, "MLDSA65-ECDSA-P384-SHA512",
+			ecdsaHalf(elliptic.P384(), crypto.SHA384, 104),
+		},
+		{
+			"MLDSA87-ECDSA-P384", 49, 192, mldsa.MLDSA87(), crypto.SHA512, "MLDSA87-ECDSA-P384-SHA512",
+			ecdsaHalf(elliptic.P384(), crypto.SHA384, 104),
+		},
 	} {
 		label := "COMPSIG-" + r.name
 		representative := func(message []byte) []byte {
@@ -45,7 +63,8 @@ func compositeFamily() (f family) {
 		}
 		f.add(scheme{
 			oid: asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 6, r.arc}, label: r.label, family: "Composite", strength: r.strength,
-			publicSize: r.mldsa.PublicKeySize() + r.classical.publicSize, signatureSize: r.mldsa.SignatureSize() + r.classical.signatureSize,
+			publicSize: r.mldsa.PublicKeySize() + r.classical.publicSize, signatureSize: r.mldsa.SignatureSize() +
+				r.classical.signatureSize,
 			generate: func() ([]byte, error) {
 				first, err := mldsa.GenerateKey(r.mldsa)
 				if err != nil {

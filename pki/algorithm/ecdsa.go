@@ -22,7 +22,9 @@ var (
 func ecdsaFamily() (f family) {
 	forms := map[crypto.Hash]signatureForm{}
 	for hash, arc := range map[crypto.Hash]int{crypto.SHA256: 2, crypto.SHA384: 3, crypto.SHA512: 4} {
-		forms[hash] = signatureForm{"ecdsa-with-" + ecdsaHashName[hash], identifier(asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, arc}, nil), ecdsaVerifier(hash)}
+		forms[hash] = signatureForm{
+			"ecdsa-with-" + ecdsaHashName[hash], identifier(asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, arc}, nil), ecdsaVerifier(hash),
+		}
 		f.signatures = append(f.signatures, forms[hash])
 	}
 	for _, r := range []struct {
@@ -32,7 +34,11 @@ func ecdsaFamily() (f family) {
 		strength int
 		spki     int
 		most     int
-	}{{"ECDSAP256+SHA256", elliptic.P256(), crypto.SHA256, 128, 91, 72}, {"ECDSAP384+SHA384", elliptic.P384(), crypto.SHA384, 192, 120, 104}, {"ECDSAP521+SHA512", elliptic.P521(), crypto.SHA512, 256, 158, 139}} {
+	}{
+		{"ECDSAP256+SHA256", elliptic.P256(), crypto.SHA256, 128, 91, 72},
+		{"ECDSAP384+SHA384", elliptic.P384(), crypto.SHA384, 192, 120, 104},
+		{"ECDSAP521+SHA512", elliptic.P521(), crypto.SHA512, 256, 158, 139},
+	} {
 		wrap := func(signer crypto.Signer) (PrivateKey, error) {
 			if public, ok := signer.Public().(*ecdsa.PublicKey); !ok || public.Curve != r.curve {
 				return nil, errWrongKey

@@ -29,7 +29,8 @@ func ed25519Family() (f family) {
 	}
 	f.signatures = []signatureForm{form}
 	f.rows = []*Algorithm{{
-		Label: "Ed25519", Family: "Ed25519", SecurityBits: 128, PublicKeySize: 44, SignatureSize: 64, signature: form.identifier, verify: form.verify, wrap: wrap, parse: parser(wrap),
+		Label: "Ed25519", Family: "Ed25519", SecurityBits: 128, PublicKeySize: 44, SignatureSize: 64, signature: form.identifier,
+		verify: form.verify, wrap: wrap, parse: parser(wrap),
 		generate: func() (PrivateKey, error) {
 			_, key, err := ed25519.GenerateKey(rand.Reader)
 			if err != nil {

@@ -10,8 +10,14 @@ import (
 // falconFamily is Falcon as submitted to NIST's third round (compressed signatures), because its standard, FN-DSA, is
 // not final. The identifiers are provisional ones of the Open Quantum Safe project.
 func falconFamily() (f family) {
-	f.addPQClean(scheme{oid: asn1.ObjectIdentifier{1, 3, 9999, 3, 11}, label: "Falcon-512", family: "Falcon", strength: 128, check: falconKey(9)}, pqclean.Falcon512)
-	f.addPQClean(scheme{oid: asn1.ObjectIdentifier{1, 3, 9999, 3, 14}, label: "Falcon-1024", family: "Falcon", strength: 256, check: falconKey(10)}, pqclean.Falcon1024)
+	f.addPQClean(
+		scheme{oid: asn1.ObjectIdentifier{1, 3, 9999, 3, 11}, label: "Falcon-512", family: "Falcon", strength: 128, check: falconKey(9)},
+		pqclean.Falcon512,
+	)
+	f.addPQClean(
+		scheme{oid: asn1.ObjectIdentifier{1, 3, 9999, 3, 14}, label: "Falcon-1024", family: "Falcon", strength: 256, check: falconKey(10)},
+		pqclean.Falcon1024,
+	)
 	return f
 }
 

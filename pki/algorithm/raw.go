@@ -62,7 +62,9 @@ func (f *family) add(s scheme) {
 	f.signatures = append(f.signatures, form)
 	f.keys = append(f.keys, keyForm{PublicKeyInfo{Type: s.label, Family: s.family}, id, check})
 	f.rows = append(f.rows, &Algorithm{
-		Label: s.label, Family: s.family, SecurityBits: s.strength, PostQuantum: true, PublicKeySize: len(marshalSPKI(id, make([]byte, s.publicSize))), SignatureSize: s.signatureSize,
+		Label: s.label, Family: s.family, SecurityBits: s.strength, PostQuantum: true, PublicKeySize: len(
+			marshalSPKI(id, make([]byte, s.publicSize)),
+		), SignatureSize: s.signatureSize,
 		signature: id, verify: form.verify, ocspSigner: s.ocspSigner,
 		generate: func() (PrivateKey, error) {
 			private, err := s.generate()

@@ -35,8 +35,13 @@ func rsaFamily() (f family) {
 		name string
 		oid  int
 	}{{crypto.SHA256, "SHA256", 11}, {crypto.SHA384, "SHA384", 12}, {crypto.SHA512, "SHA512", 13}} {
-		pkcs1[h.hash] = signatureForm{"sha" + h.name[3:] + "WithRSAEncryption", identifier(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, h.oid}, null), rsaVerifier(h.hash, nil)}
-		pss[h.hash] = signatureForm{"RSASSA-PSS-" + h.name, pssIdentifier(h.hash, null, h.hash.Size()), rsaVerifier(h.hash, pssOptions(h.hash))}
+		pkcs1[h.hash] = signatureForm{
+			"sha" + h.name[3:] + "WithRSAEncryption", identifier(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, h.oid}, null),
+			rsaVerifier(h.hash, nil),
+		}
+		pss[h.hash] = signatureForm{
+			"RSASSA-PSS-" + h.name, pssIdentifier(h.hash, null, h.hash.Size()), rsaVerifier(h.hash, pssOptions(h.hash)),
+		}
 		// Verifiers accept both NULL and absent parameters (RFC 4055 section 5, and 2.1 for the hashes of PSS).
 		bare := pkcs1[h.hash]
 		bare.identifier = identifier(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, h.oid}, nil)
@@ -68,7 +73,9 @@ func rsaRow(bits, strength int, hash crypto.Hash, scheme string, form signatureF
 		return newStandardKey(signer, hash, options)
 	}
 	return &Algorithm{
-		Label: map[int]string{2048: "RSA-2048+", 3072: "RSA-3072+", 4096: "RSA-4096+"}[bits] + scheme, Family: "RSA", SecurityBits: strength,
+		Label: map[int]string{
+			2048: "RSA-2048+", 3072: "RSA-3072+", 4096: "RSA-4096+",
+		}[bits] + scheme, Family: "RSA", SecurityBits: strength,
 		PublicKeySize: bits/8 + 38, SignatureSize: bits / 8, signature: form.identifier, verify: form.verify, wrap: wrap,
 		generate: func() (PrivateKey, error) {
 			key, err := rsa.GenerateKey(rand.Reader, bits)
@@ -97,7 +104,9 @@ func pssForm(algorithmIdentifier []byte) (signatureForm, bool) {
 	var salt int
 	if !input.ReadASN1(&sequence, cbasn1.SEQUENCE) || !sequence.SkipOptionalASN1(cbasn1.Tag(0).ContextSpecific().Constructed()) ||
 		!sequence.SkipOptionalASN1(cbasn1.Tag(1).ContextSpecific().Constructed()) ||
-		!sequence.ReadASN1(&field, cbasn1.Tag(2).ContextSpecific().Constructed()) || !field.ReadASN1Integer(&salt) || salt < 0 || salt > maxRSABits/8 {
+		!sequence.ReadASN1(
+			&field, cbasn1.Tag(2).ContextSpecific().Constructed(),
+		) || !field.ReadASN1Integer(&salt) || salt < 0 || salt > maxRSABits/8 {
 		return signatureForm{}, false
 	}
 	for hash := range hashOIDs {
@@ -107,7 +116,9 @@ func pssForm(algorithmIdentifier []byte) (signatureForm, bool) {
 				if salt == 0 {
 					options.SaltLength = rsa.PSSSaltLengthAuto // Go's 0 means automatic
 				}
-				return signatureForm{"RSASSA-PSS-" + strings.ReplaceAll(hash.String(), "-", ""), algorithmIdentifier, rsaVerifier(hash, options)}, true
+				return signatureForm{
+					"RSASSA-PSS-" + strings.ReplaceAll(hash.String(), "-", ""), algorithmIdentifier, rsaVerifier(hash, options),
+				}, true
 			}
 		}
 	}

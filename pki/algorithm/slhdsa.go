@@ -21,12 +21,18 @@ func slhdsaFamily() (f family) {
 	}{
 		{slhdsa.SHA2_128s, "SHA256", 128, 7856}, {slhdsa.SHA2_128f, "SHA256", 128, 17088}, {slhdsa.SHA2_192s, "SHA512", 192, 16224},
 		{slhdsa.SHA2_192f, "SHA512", 192, 35664}, {slhdsa.SHA2_256s, "SHA512", 256, 29792}, {slhdsa.SHA2_256f, "SHA512", 256, 49856},
-		{slhdsa.SHAKE_128s, "SHAKE128", 128, 7856}, {slhdsa.SHAKE_128f, "SHAKE128", 128, 17088}, {slhdsa.SHAKE_192s, "SHAKE256", 192, 16224},
-		{slhdsa.SHAKE_192f, "SHAKE256", 192, 35664}, {slhdsa.SHAKE_256s, "SHAKE256", 256, 29792}, {slhdsa.SHAKE_256f, "SHAKE256", 256, 49856},
+		{
+			slhdsa.SHAKE_128s, "SHAKE128", 128, 7856,
+		}, {slhdsa.SHAKE_128f, "SHAKE128", 128, 17088}, {slhdsa.SHAKE_192s, "SHAKE256", 192, 16224},
+		{
+			slhdsa.SHAKE_192f, "SHAKE256", 192, 35664,
+		}, {slhdsa.SHAKE_256s, "SHAKE256", 256, 29792}, {slhdsa.SHAKE_256f, "SHAKE256", 256, 49856},
 	} {
 		label := "Hash-" + r.id.String() + "-With-" + r.hash
 		f.add(scheme{
-			oid: asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 3, 35 + n}, label: label, family: "Hash-SLH-DSA", ocspSigner: strings.Replace(label, "s-With", "f-With", 1),
+			oid: asn1.ObjectIdentifier{
+				2, 16, 840, 1, 101, 3, 4, 3, 35 + n,
+			}, label: label, family: "Hash-SLH-DSA", ocspSigner: strings.Replace(label, "s-With", "f-With", 1),
 			strength: r.strength, publicSize: r.strength / 4, signatureSize: r.signature,
 			generate: func() ([]byte, error) {
 				_, key, err := slhdsa.GenerateKey(rand.Reader, r.id)

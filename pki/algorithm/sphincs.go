@@ -16,12 +16,17 @@ func sphincsFamily() (f family) {
 		scheme   *pqclean.Scheme
 		strength int
 	}{
-		{"128f", []int{4, 13}, pqclean.SPHINCS128f, 128}, {"128s", []int{4, 16}, pqclean.SPHINCS128s, 128}, {"192f", []int{5, 10}, pqclean.SPHINCS192f, 192},
-		{"192s", []int{5, 12}, pqclean.SPHINCS192s, 192}, {"256f", []int{6, 10}, pqclean.SPHINCS256f, 256}, {"256s", []int{6, 12}, pqclean.SPHINCS256s, 256},
+		{
+			"128f", []int{4, 13}, pqclean.SPHINCS128f, 128,
+		}, {"128s", []int{4, 16}, pqclean.SPHINCS128s, 128}, {"192f", []int{5, 10}, pqclean.SPHINCS192f, 192},
+		{
+			"192s", []int{5, 12}, pqclean.SPHINCS192s, 192,
+		}, {"256f", []int{6, 10}, pqclean.SPHINCS256f, 256}, {"256s", []int{6, 12}, pqclean.SPHINCS256s, 256},
 	} {
 		label := "SPHINCS+-SHA2-" + r.variant + "-simple"
 		f.addPQClean(scheme{
-			oid: append(asn1.ObjectIdentifier{1, 3, 9999, 6}, r.oid...), label: label, family: "SPHINCS+", ocspSigner: strings.Replace(label, "s-simple", "f-simple", 1), strength: r.strength,
+			oid: append(asn1.ObjectIdentifier{1, 3, 9999, 6}, r.oid...), label: label, family: "SPHINCS+",
+			ocspSigner: strings.Replace(label, "s-simple", "f-simple", 1), strength: r.strength,
 		}, r.scheme)
 	}
 	return f

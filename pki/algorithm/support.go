@@ -47,7 +47,9 @@ var supports = map[string]support{
 	// Chrome 150 offers it (chromestatus 5174590524489728), Firefox 157 has it switched off (security.tls.enable_mldsa);
 	// Windows: KB5067036 and Microsoft's AD CS pages; Apple and Android 17 have the algorithm, certificates were not found;
 	// Java: JEP 497 and netty/netty#14741; OpenSSL: 3.5's notes; Go: crypto/x509; Bouncy Castle: release notes.
-	"ML-DSA": {"FIPS 204, RFC 9881", [...]string{"", "11 24H2 and Server 2025, updates of November 2025", "", "", "24", "3.5", "1.27", "1.79"}},
+	"ML-DSA": {
+		"FIPS 204, RFC 9881", [...]string{"", "11 24H2 and Server 2025, updates of November 2025", "", "", "24", "3.5", "1.27", "1.79"},
+	},
 	// OpenSSL up to 4.0 has pure SLH-DSA only, whose identifiers and signatures are others; Bouncy Castle: release notes.
 	"Hash-SLH-DSA": {"FIPS 205, RFC 9909", [...]string{"", "", "", "", "", "", "", "1.79"}},
 	// Bouncy Castle's is FIPS 205's under the same identifiers (oqs-provider#270), and gone from its provider after 1.84.
@@ -97,7 +99,8 @@ func (a *Algorithm) Warning() *string {
 	if len(names) > 1 {
 		list = strings.Join(names[:len(names)-1], ", ") + " and " + list
 	}
-	warning := list + " cannot be relied on to verify certificates signed with it. Choose it only for clients that you know support it, and " + instead + " for all others."
+	warning := list + " cannot be relied on to verify certificates signed with it. Choose it only for clients that you know support it, " +
+		"and " + instead + " for all others."
 	return &warning
 }
 
@@ -119,21 +122,29 @@ func (a *Algorithm) Advice() string {
 		case strings.HasPrefix(a.Label, "ECDSAP256"):
 			return "The choice for most purposes: small, fast and supported by every client in use."
 		case strings.HasPrefix(a.Label, "ECDSAP384"):
-			return "Choose it where a policy asks for more strength than P-256 has; it is somewhat slower, and every client in use verifies it."
+			return "Choose it where a policy asks for more strength than P-256 has; it is somewhat slower, and every client in use " +
+				"verifies it."
 		}
 		return "Choose it only where a policy asks for P-521. P-384 is strong enough otherwise, and verified by every client in use."
 	case "Ed25519":
-		return "Choose it for your own software and servers. It is small, fast and hard to implement wrongly. Browsers and Windows do not support it."
+		return "Choose it for your own software and servers. It is small, fast and hard to implement wrongly. Browsers and Windows do " +
+			"not support it."
 	case "ML-DSA":
-		return "The first choice against quantum computers: standardized and fast, with signatures of " + signature + ". Chrome supports it since release 150, Firefox has it disabled, and Windows did not use it in TLS as of May 2026."
+		return "The first choice against quantum computers: standardized and fast, with signatures of " +
+			"" + signature + ". Chrome supports it since release 150, Firefox has it disabled, and Windows did not use it in TLS as of " +
+			"May 2026."
 	case "Hash-SLH-DSA":
-		return "The conservative choice against quantum computers, for long-lived roots: its security rests on hash functions alone. " + variant
+		return "The conservative choice against quantum computers, for long-lived roots: its security rests on hash functions alone. " +
+			"" + variant
 	case "SPHINCS+":
-		return "SLH-DSA has superseded it and is not compatible. Choose it only for Open Quantum Safe software that already uses it. " + variant
+		return "SLH-DSA has superseded it and is not compatible. Choose it only for Open Quantum Safe software that already uses it. " +
+			"" + variant
 	case "Falcon":
-		return "Small for a post-quantum algorithm (signatures up to " + signature + "), but provisional: its standard, FN-DSA, will replace it. Choose it for trials only."
+		return "Small for a post-quantum algorithm (signatures up to " + signature + "), but provisional: its standard, FN-DSA, will " +
+			"replace it. Choose it for trials only."
 	}
-	return "Choose it where a policy asks for two algorithms at once: it is safe as long as either half, ML-DSA or the classical one, holds. It costs the size of both (signatures up to " + signature + "), and its standard is still a draft."
+	return "Choose it where a policy asks for two algorithms at once: it is safe as long as either half, ML-DSA or the classical one, " +
+		"holds. It costs the size of both (signatures up to " + signature + "), and its standard is still a draft."
 }
 
 func (a *Algorithm) rsaAdvice() string {
@@ -144,7 +155,8 @@ func (a *Algorithm) rsaAdvice() string {
 	case strings.HasPrefix(a.Label, "RSA-3072"):
 		advice = "Choose it where clients need RSA: it is about as strong as P-256, with larger keys and signatures and slower signing."
 	default:
-		advice = "Choose it where clients need RSA and a policy asks for 4096 bits: it signs several times slower than RSA-3072 for little more strength."
+		advice = "Choose it where clients need RSA and a policy asks for 4096 bits: it signs several times slower than RSA-3072 for " +
+			"little more strength."
 	}
 	if strings.Contains(a.Label, "PSS") {
 		advice += " PSS has the better proof of security; PKCS #1 v1.5 is supported by more clients."

@@ -41,7 +41,9 @@ func TestSupport(t *testing.T) {
 }
 
 func TestSupportOfCompatibleAlgorithms(t *testing.T) {
-	for _, label := range []string{"RSA-2048+PKCS15-SHA256", "RSA-3072+PKCS15-SHA256", "RSA-4096+PKCS15-SHA512", "ECDSAP256+SHA256", "ECDSAP384+SHA384", instead} {
+	for _, label := range []string{
+		"RSA-2048+PKCS15-SHA256", "RSA-3072+PKCS15-SHA256", "RSA-4096+PKCS15-SHA512", "ECDSAP256+SHA256", "ECDSAP384+SHA384", instead,
+	} {
 		a, err := ForLabel(label)
 		if err != nil {
 			t.Fatal(err)
@@ -56,7 +58,8 @@ func TestSupportAdviceWithinFamilies(t *testing.T) {
 	for label, says := range map[string]string{
 		"Hash-SLH-DSA-SHA2-128s-With-SHA256": "signs slowly", "Hash-SLH-DSA-SHAKE-256f-With-SHAKE256": "signs fast",
 		"SPHINCS+-SHA2-192s-simple": "signs slowly", "SPHINCS+-SHA2-192f-simple": "superseded",
-		"RSA-2048+PKCS15-SHA256": "only for compatibility", "RSA-3072+PSS-SHA256": "PSS", "Falcon-512": "provisional", "MLDSA44-ECDSA-P256": "either half",
+		"RSA-2048+PKCS15-SHA256": "only for compatibility", "RSA-3072+PSS-SHA256": "PSS", "Falcon-512": "provisional",
+		"MLDSA44-ECDSA-P256": "either half",
 	} {
 		a, err := ForLabel(label)
 		if err != nil {

@@ -123,7 +123,10 @@ func (s *Statement) describeAndroid(hardware authorizationList) error {
 		s.PatchLevel = fmt.Sprint(patch)
 	}
 	var meid, second string
-	for tag, into := range map[int]*string{tagSerial: &s.SerialNumber, tagIMEI: &s.IMEI, tagMEID: &meid, tagSecondIMEI: &second, tagManufacturer: &s.Manufacturer, tagModel: &s.Model} {
+	for tag, into := range map[int]*string{
+		tagSerial: &s.SerialNumber, tagIMEI: &s.IMEI, tagMEID: &meid, tagSecondIMEI: &second, tagManufacturer: &s.Manufacturer,
+		tagModel: &s.Model,
+	} {
 		var text []byte
 		if hardware[tag] == nil {
 			continue

@@ -35,7 +35,10 @@ func apple(result *Statement, s *statement, b binding) error {
 	for _, one := range []struct {
 		id   asn1.ObjectIdentifier
 		into *string
-	}{{oidAppleSerialNumber, &result.SerialNumber}, {oidAppleUDID, &result.UDID}, {oidAppleOSVersion, &result.OSVersion}, {oidAppleSEPVersion, &result.FirmwareVersion}} {
+	}{
+		{oidAppleSerialNumber, &result.SerialNumber}, {oidAppleUDID, &result.UDID}, {oidAppleOSVersion, &result.OSVersion},
+		{oidAppleSEPVersion, &result.FirmwareVersion},
+	} {
 		var ok bool
 		if *one.into, ok = appleText(find(leaf, one.id)); !ok {
 			return refuse("The extension %s of Apple's certificate is not short printable text.", one.id)

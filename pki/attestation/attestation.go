@@ -144,7 +144,9 @@ func Verify(object []byte, keyAuthorization string, anchors Anchors, now time.Ti
 		return nil, refuse("There is no key authorization to compare the attestation with.")
 	}
 	hash := sha256.Sum256([]byte(keyAuthorization))
-	return verify(object, binding{[]byte(keyAuthorization), [][]byte{hash[:], []byte(keyAuthorization)}, sha256.Sum256([]byte(token))}, anchors, now)
+	return verify(
+		object, binding{[]byte(keyAuthorization), [][]byte{hash[:], []byte(keyAuthorization)}, sha256.Sum256([]byte(token))}, anchors, now,
+	)
 }
 
 // attestationObject is WebAuthn's, without authData, which has no meaning here and should be omitted.

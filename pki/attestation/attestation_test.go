@@ -34,9 +34,18 @@ func TestWhatEachFormatProves(t *testing.T) {
 		serial, os, more  string
 		manufacturer, mod string
 	}{
-		{Apple, SecureEnclave, []string{"C02XK1ABJGH6", "00008110-001A2D3C0E9A801E"}, []string{"c02xk1abjgh6", "C02XK1ABJGH6/1.2.3", "", "21E236"}, "C02XK1ABJGH6", "17.4.1", "21E236", "", ""},
-		{TPM, TrustedModule, []string{"device-17", "device-17/1.2.3"}, []string{"device-1", "device-17/1.2.4"}, "", "", "id:00070055", "id:49465800", "SLB 9670"},
-		{AndroidKey, TrustedEnvironment, []string{"R5CT20ABCDE", "356938035643809"}, []string{"Google", "Pixel 8"}, "R5CT20ABCDE", "14.0.0", "202405", "Google", "Pixel 8"},
+		{
+			Apple, SecureEnclave, []string{"C02XK1ABJGH6", "00008110-001A2D3C0E9A801E"},
+			[]string{"c02xk1abjgh6", "C02XK1ABJGH6/1.2.3", "", "21E236"}, "C02XK1ABJGH6", "17.4.1", "21E236", "", "",
+		},
+		{
+			TPM, TrustedModule, []string{"device-17", "device-17/1.2.3"}, []string{"device-1", "device-17/1.2.4"}, "", "", "id:00070055",
+			"id:49465800", "SLB 9670",
+		},
+		{
+			AndroidKey, TrustedEnvironment, []string{"R5CT20ABCDE", "356938035643809"}, []string{"Google", "Pixel 8"}, "R5CT20ABCDE",
+			"14.0.0", "202405", "Google", "Pixel 8",
+		},
 		{Step, SecurityKey, []string{"112233445"}, []string{"11223344"}, "112233445", "", "5.7.1", "", ""},
 	} {
 		s := newSample(t, c.format)
@@ -45,11 +54,14 @@ func TestWhatEachFormatProves(t *testing.T) {
 			t.Errorf("%s: %v", c.format, err)
 			continue
 		}
-		if st.Format != c.format || st.SecurityLevel != c.level || st.SerialNumber != c.serial || st.OSVersion != c.os || st.FirmwareVersion+st.PatchLevel != c.more ||
+		if st.Format != c.format || st.SecurityLevel != c.level || st.SerialNumber != c.serial || st.OSVersion != c.os ||
+			st.FirmwareVersion+st.PatchLevel != c.more ||
 			st.Manufacturer != c.manufacturer || st.Model != c.mod || len(st.Chain) != 3 || !st.Chain[2].Equal(s.root.cert) {
 			t.Errorf("%s: %+v", c.format, st)
 		}
-		if !SameKey(st.PublicKey, spki(t, s.key.Public())) || SameKey(st.PublicKey, spki(t, newKey(t).Public())) || SameKey(st.PublicKey, nil) {
+		if !SameKey(st.PublicKey, spki(t, s.key.Public())) || SameKey(
+			st.PublicKey, spki(t, newKey(t).Public()),
+		) || SameKey(st.PublicKey, nil) {
 			t.Errorf("%s: the attested key is not told from others", c.format)
 		}
 		for _, value := range c.proved {
@@ -62,7 +74,10 @@ func TestWhatEachFormatProves(t *testing.T) {
 				t.Errorf("%s proves %q", c.format, value)
 			}
 		}
-		if st.Proves(HardwareModule, "ABCD/2.23.133.1.2") != (c.format == TPM) || st.Proves(HardwareModule, "ABCD/1.2.3") || st.Proves(HardwareModule, "ABCD") || st.Proves("dns", "device-17") {
+		if st.Proves(
+			HardwareModule, "ABCD/2.23.133.1.2",
+		) != (c.format == TPM) || st.Proves(HardwareModule, "ABCD/1.2.3") || st.Proves(HardwareModule, "ABCD") ||
+			st.Proves("dns", "device-17") {
 			t.Errorf("%s: hardware modules %v", c.format, st.HardwareModules)
 		}
 	}
@@ -76,26 +91,46 @@ func TestAlsoAccepted(t *testing.T) {
 		change func(*sample)
 		check  func(*Statement) bool
 	}{
-		{"Apple under User Enrollment names no device", Apple, func(s *sample) { s.drop(oidAppleSerialNumber); s.drop(oidAppleUDID) }, func(st *Statement) bool {
-			return len(st.PermanentIdentifiers) == 0 && !st.Proves(PermanentIdentifier, "C02XK1ABJGH6")
-		}},
+		{
+			"Apple under User Enrollment names no device", Apple, func(s *sample) { s.drop(oidAppleSerialNumber); s.drop(oidAppleUDID) },
+			func(st *Statement) bool {
+				return len(st.PermanentIdentifiers) == 0 && !st.Proves(PermanentIdentifier, "C02XK1ABJGH6")
+			}},
 		{"Apple's values wrapped in ASN.1", Apple, func(s *sample) {
 			hash := sha256.Sum256([]byte(token))
 			s.extend(oidAppleFreshness, must(asn1.Marshal(hash[:])))
 			s.extend(oidAppleSerialNumber, must(asn1.MarshalWithParams("X1", "utf8")))
 		}, func(st *Statement) bool { return st.SerialNumber == "X1" }},
-		{"Apple's serial number that looks like one of an assigner", Apple, func(s *sample) { s.extend(oidAppleSerialNumber, []byte("A/1.2.3")) }, func(st *Statement) bool {
-			return st.SerialNumber == "A/1.2.3" && !st.Proves(PermanentIdentifier, "A/1.2.3") && !st.Proves(PermanentIdentifier, "A")
-		}},
-		{"Android's model with a slash", AndroidKey, func(s *sample) { s.hardware[tagModel] = []byte("SM-G998B/DS") }, func(st *Statement) bool { return st.Model == "SM-G998B/DS" }},
-		{"root sent along, anchor an intermediate", Apple, func(s *sample) { s.above = append(s.above, s.root); s.root = s.issuer }, func(st *Statement) bool { return len(st.Chain) == 2 }},
+		{
+			"Apple's serial number that looks like one of an assigner", Apple,
+			func(s *sample) { s.extend(oidAppleSerialNumber, []byte("A/1.2.3")) }, func(st *Statement) bool {
+				return st.SerialNumber == "A/1.2.3" && !st.Proves(PermanentIdentifier, "A/1.2.3") && !st.Proves(PermanentIdentifier, "A")
+			}},
+		{
+			"Android's model with a slash", AndroidKey, func(s *sample) { s.hardware[tagModel] = []byte("SM-G998B/DS") },
+			func(st *Statement) bool { return st.Model == "SM-G998B/DS" },
+		},
+		{
+			"root sent along, anchor an intermediate", Apple, func(s *sample) { s.above = append(s.above, s.root); s.root = s.issuer },
+			func(st *Statement) bool { return len(st.Chain) == 2 },
+		},
 		{"authData of a client that does not leave it out", Apple, nil, nil},
-		{"Android with the whole key authorization as challenge", AndroidKey, func(s *sample) { s.list.Challenge = []byte(keyAuthorization) }, nil},
+		{
+			"Android with the whole key authorization as challenge", AndroidKey,
+			func(s *sample) { s.list.Challenge = []byte(keyAuthorization) }, nil,
+		},
 		{"Android in StrongBox, of an old keymaster without boot hash", AndroidKey, func(s *sample) {
 			s.list.SecurityLevel, s.list.KeyMintLevel, s.list.Version, s.boot.VerifiedBootHash = 2, 2, 3, nil
 		}, func(st *Statement) bool { return st.SecurityLevel == StrongBox }},
-		{"Android where the weaker level counts", AndroidKey, func(s *sample) { s.list.SecurityLevel = 2 }, func(st *Statement) bool { return st.SecurityLevel == TrustedEnvironment }},
-		{"Android without identifiers, with a tag of the future", AndroidKey, func(s *sample) { s.hardware[tagSerial], s.hardware[tagIMEI], s.hardware[999] = nil, nil, 1 }, func(st *Statement) bool { return len(st.PermanentIdentifiers) == 0 }},
+		{
+			"Android where the weaker level counts", AndroidKey, func(s *sample) { s.list.SecurityLevel = 2 },
+			func(st *Statement) bool { return st.SecurityLevel == TrustedEnvironment },
+		},
+		{
+			"Android without identifiers, with a tag of the future", AndroidKey,
+			func(s *sample) { s.hardware[tagSerial], s.hardware[tagIMEI], s.hardware[999] = nil, nil, 1 },
+			func(st *Statement) bool { return len(st.PermanentIdentifiers) == 0 },
+		},
 		{"Android with an RSA key", AndroidKey, func(s *sample) {
 			s.key, s.leafKey = rsaKey, rsaKey
 			s.members["alg"], s.members["sig"] = -257, sign(rsaKey, []byte(keyAuthorization))
@@ -114,17 +149,36 @@ func TestAlsoAccepted(t *testing.T) {
 		{"TPM's signature as TPMT_SIGNATURE", TPM, func(s *sample) {
 			var rs struct{ R, S *big.Int }
 			must(asn1.Unmarshal(s.members["sig"].([]byte), &rs))
-			s.members["sig"] = tpm2.Marshal(tpm2.TPMTSignature{SigAlg: tpm2.TPMAlgECDSA, Signature: tpm2.NewTPMUSignature(tpm2.TPMAlgECDSA, &tpm2.TPMSSignatureECC{Hash: tpm2.TPMAlgSHA256,
-				SignatureR: tpm2.TPM2BECCParameter{Buffer: rs.R.FillBytes(make([]byte, 32))}, SignatureS: tpm2.TPM2BECCParameter{Buffer: rs.S.FillBytes(make([]byte, 32))}})})
+			s.members["sig"] = tpm2.Marshal(
+				tpm2.TPMTSignature{
+					SigAlg: tpm2.TPMAlgECDSA,
+					Signature: tpm2.NewTPMUSignature(tpm2.TPMAlgECDSA, &tpm2.TPMSSignatureECC{Hash: tpm2.TPMAlgSHA256,
+						SignatureR: tpm2.TPM2BECCParameter{
+							Buffer: rs.R.FillBytes(make([]byte, 32)),
+						}, SignatureS: tpm2.TPM2BECCParameter{Buffer: rs.S.FillBytes(make([]byte, 32))}})})
 		}, nil},
 		{"TPM's RSA keys, signature as TPMT_SIGNATURE", TPM, func(s *sample) {
 			s.leafKey, s.key = rsaKey, rsaKey
 			s.public.Type = tpm2.TPMAlgRSA
-			s.public.Parameters = tpm2.NewTPMUPublicParms(tpm2.TPMAlgRSA, &tpm2.TPMSRSAParms{Symmetric: tpm2.TPMTSymDefObject{Algorithm: tpm2.TPMAlgNull}, Scheme: tpm2.TPMTRSAScheme{Scheme: tpm2.TPMAlgNull}, KeyBits: 2048})
+			s.public.Parameters = tpm2.NewTPMUPublicParms(
+				tpm2.TPMAlgRSA,
+				&tpm2.TPMSRSAParms{
+					Symmetric: tpm2.TPMTSymDefObject{Algorithm: tpm2.TPMAlgNull}, Scheme: tpm2.TPMTRSAScheme{Scheme: tpm2.TPMAlgNull},
+					KeyBits: 2048,
+				},
+			)
 			s.public.Unique = tpm2.NewTPMUPublicID(tpm2.TPMAlgRSA, &tpm2.TPM2BPublicKeyRSA{Buffer: rsaKey.N.Bytes()})
 			s.certify()
 			s.members["alg"] = -257
-			s.members["sig"] = tpm2.Marshal(tpm2.TPMTSignature{SigAlg: tpm2.TPMAlgRSASSA, Signature: tpm2.NewTPMUSignature(tpm2.TPMAlgRSASSA, &tpm2.TPMSSignatureRSA{Hash: tpm2.TPMAlgSHA256, Sig: tpm2.TPM2BPublicKeyRSA{Buffer: s.members["sig"].([]byte)}})})
+			s.members["sig"] = tpm2.Marshal(
+				tpm2.TPMTSignature{
+					SigAlg: tpm2.TPMAlgRSASSA,
+					Signature: tpm2.NewTPMUSignature(
+						tpm2.TPMAlgRSASSA,
+						&tpm2.TPMSSignatureRSA{Hash: tpm2.TPMAlgSHA256, Sig: tpm2.TPM2BPublicKeyRSA{Buffer: s.members["sig"].([]byte)}},
+					),
+				},
+			)
 		}, nil},
 		{"TPM with PS256", TPM, func(s *sample) {
 			s.leafKey = rsaKey
@@ -170,7 +224,9 @@ func TestRefusedAttestations(t *testing.T) {
 		"missing issuer": {func(s *sample) { s.above = nil }, "do not lead to a root"},
 		"expired device": {func(s *sample) { s.leaf.NotAfter = now.AddDate(0, 0, -1).Add(1) }, "is only valid from"},
 		"not yet valid":  {func(s *sample) { s.leaf.NotBefore = now.Add(1e12) }, "is only valid from"},
-		"expired issuer": {func(s *sample) { s.reissue(t, func(c *x509.Certificate) { c.NotAfter = now.Add(-1e12) }) }, "is only valid from"},
+		"expired issuer": {
+			func(s *sample) { s.reissue(t, func(c *x509.Certificate) { c.NotAfter = now.Add(-1e12) }) }, "is only valid from",
+		},
 		"issuer no CA":   {func(s *sample) { s.reissue(t, func(c *x509.Certificate) { c.IsCA = false }) }, "root"},
 		"issuer's usage": {func(s *sample) { s.reissue(t, func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageCRLSign }) }, "root"},
 		"path too long": {func(s *sample) {
@@ -182,7 +238,9 @@ func TestRefusedAttestations(t *testing.T) {
 			s.leafSAN("b.example")
 		}, "not a valid path"},
 		"critical": {func(s *sample) {
-			s.leaf.ExtraExtensions = append(s.leaf.ExtraExtensions, pkix.Extension{Id: asn1.ObjectIdentifier{1, 2, 3}, Critical: true, Value: []byte{5, 0}})
+			s.leaf.ExtraExtensions = append(
+				s.leaf.ExtraExtensions, pkix.Extension{Id: asn1.ObjectIdentifier{1, 2, 3}, Critical: true, Value: []byte{5, 0}},
+			)
 		}, "not a valid path"},
 		"leaf is a CA":    {func(s *sample) { s.leaf.IsCA, s.leaf.BasicConstraintsValid = true, true }, "not a CA certificate"},
 		"leaf is a root":  {func(s *sample) { s.rootIsLeaf(t) }, "itself a root"},
@@ -213,8 +271,13 @@ func TestRefusedAttestations(t *testing.T) {
 			}, "cannot be certified"},
 		},
 		Step: {
-			"other challenge": {func(s *sample) { s.members["sig"] = must(cbor.Marshal(sign(s.key, other[:]))) }, "did not sign this challenge"},
-			"other key":       {func(s *sample) { s.members["sig"] = must(cbor.Marshal(sign(newKey(t), []byte(keyAuthorization)))) }, "did not sign this challenge"},
+			"other challenge": {
+				func(s *sample) { s.members["sig"] = must(cbor.Marshal(sign(s.key, other[:]))) }, "did not sign this challenge",
+			},
+			"other key": {
+				func(s *sample) { s.members["sig"] = must(cbor.Marshal(sign(newKey(t), []byte(keyAuthorization)))) },
+				"did not sign this challenge",
+			},
 			"bare signature":  {func(s *sample) { s.members["sig"] = sign(s.key, []byte(keyAuthorization)) }, "CBOR byte string"},
 			"no signature":    {func(s *sample) { delete(s.members, "sig") }, "CBOR byte string"},
 			"broken serial":   {func(s *sample) { s.extend(oidYubicoSerial, []byte("112233445")) }, "malformed"},
@@ -228,46 +291,63 @@ func TestRefusedAttestations(t *testing.T) {
 			"other challenge": {func(s *sample) { s.list.Challenge = other[:] }, "answers another challenge"},
 			"no challenge":    {func(s *sample) { s.list.Challenge = nil }, "answers another challenge"},
 			"other signature": {func(s *sample) { s.members["sig"] = sign(s.key, other[:]) }, "did not sign this challenge"},
-			"other key":       {func(s *sample) { s.members["sig"] = sign(newKey(t), []byte(keyAuthorization)) }, "did not sign this challenge"},
-			"no signature":    {func(s *sample) { delete(s.members, "sig") }, "did not sign this challenge"},
-			"RSA for ECDSA":   {func(s *sample) { s.members["alg"] = -257 }, "does not fit the signing key"},
-			"no algorithm":    {func(s *sample) { delete(s.members, "alg") }, "is unknown"},
-			"no description":  {func(s *sample) { s.list = nil }, "no key description"},
-			"broken":          {func(s *sample) { s.list = nil; s.extend(oidAndroidKeyDescription, []byte{0x30, 1, 5}) }, "is malformed"},
-			"trailing":        {func(s *sample) { d := s.described(t); s.list = nil; s.extend(oidAndroidKeyDescription, append(d, 0)) }, "is malformed"},
+			"other key": {
+				func(s *sample) { s.members["sig"] = sign(newKey(t), []byte(keyAuthorization)) }, "did not sign this challenge",
+			},
+			"no signature":   {func(s *sample) { delete(s.members, "sig") }, "did not sign this challenge"},
+			"RSA for ECDSA":  {func(s *sample) { s.members["alg"] = -257 }, "does not fit the signing key"},
+			"no algorithm":   {func(s *sample) { delete(s.members, "alg") }, "is unknown"},
+			"no description": {func(s *sample) { s.list = nil }, "no key description"},
+			"broken":         {func(s *sample) { s.list = nil; s.extend(oidAndroidKeyDescription, []byte{0x30, 1, 5}) }, "is malformed"},
+			"trailing": {
+				func(s *sample) { d := s.described(t); s.list = nil; s.extend(oidAndroidKeyDescription, append(d, 0)) }, "is malformed",
+			},
 			"a key as CA": {func(s *sample) {
 				s.reissue(t, func(c *x509.Certificate) {
 					c.ExtraExtensions = []pkix.Extension{{Id: oidAndroidKeyDescription, Value: []byte{0x30, 0}}}
 				})
 			}, "itself a keystore key"},
-			"in software":        {func(s *sample) { s.list.SecurityLevel = 0 }, "kept in software"},
-			"keymint software":   {func(s *sample) { s.list.KeyMintLevel = 0 }, "kept in software"},
-			"unknown level":      {func(s *sample) { s.list.SecurityLevel, s.list.KeyMintLevel = 7, 7 }, "kept in software"},
-			"imported":           {func(s *sample) { s.hardware[tagOrigin] = 2 }, "not generated in the device"},
-			"origin by software": {func(s *sample) { s.hardware[tagOrigin], s.software[tagOrigin] = nil, 0 }, "not generated in the device"},
+			"in software":      {func(s *sample) { s.list.SecurityLevel = 0 }, "kept in software"},
+			"keymint software": {func(s *sample) { s.list.KeyMintLevel = 0 }, "kept in software"},
+			"unknown level":    {func(s *sample) { s.list.SecurityLevel, s.list.KeyMintLevel = 7, 7 }, "kept in software"},
+			"imported":         {func(s *sample) { s.hardware[tagOrigin] = 2 }, "not generated in the device"},
+			"origin by software": {
+				func(s *sample) { s.hardware[tagOrigin], s.software[tagOrigin] = nil, 0 }, "not generated in the device",
+			},
 			"for decryption": {func(s *sample) {
 				s.hardware[tagPurpose] = asn1.RawValue{FullBytes: must(asn1.MarshalWithParams([]int{1}, "set"))}
 			}, "not for signing"},
-			"purpose no set":   {func(s *sample) { s.hardware[tagPurpose] = 2 }, "not for signing"},
-			"all applications": {func(s *sample) { s.software[tagAllApplications] = asn1.RawValue{FullBytes: []byte{5, 0}} }, "every application"},
+			"purpose no set": {func(s *sample) { s.hardware[tagPurpose] = 2 }, "not for signing"},
+			"all applications": {
+				func(s *sample) { s.software[tagAllApplications] = asn1.RawValue{FullBytes: []byte{5, 0}} }, "every application",
+			},
 			"unlocked":         {func(s *sample) { s.boot.DeviceLocked = false }, "bootloader is locked"},
 			"own system":       {func(s *sample) { s.boot.VerifiedBootState = 1 }, "bootloader is locked"},
 			"no root of trust": {func(s *sample) { s.boot.VerifiedBootKey = nil }, "bootloader is locked"},
-			"boot by software": {func(s *sample) { s.software[tagRootOfTrust] = s.boot; s.boot.VerifiedBootKey = nil }, "bootloader is locked"},
-			"binary serial":    {func(s *sample) { s.hardware[tagSerial] = []byte{0, 1} }, "not short printable"},
-			"serial no bytes":  {func(s *sample) { s.hardware[tagSerial] = 1 }, "not short printable"},
-			"element twice":    {func(s *sample) { s.hardware[tagOrigin] = twice{0} }, "malformed"},
-			"empty element":    {func(s *sample) { s.hardware[tagOrigin] = nothing{} }, "malformed"},
+			"boot by software": {
+				func(s *sample) { s.software[tagRootOfTrust] = s.boot; s.boot.VerifiedBootKey = nil }, "bootloader is locked",
+			},
+			"binary serial":   {func(s *sample) { s.hardware[tagSerial] = []byte{0, 1} }, "not short printable"},
+			"serial no bytes": {func(s *sample) { s.hardware[tagSerial] = 1 }, "not short printable"},
+			"element twice":   {func(s *sample) { s.hardware[tagOrigin] = twice{0} }, "malformed"},
+			"empty element":   {func(s *sample) { s.hardware[tagOrigin] = nothing{} }, "malformed"},
 		},
 		TPM: {
-			"other challenge":   {func(s *sample) { s.attest.ExtraData.Buffer = other[:]; s.certify() }, "answers another challenge"},
-			"no challenge":      {func(s *sample) { s.attest.ExtraData.Buffer = nil; s.certify() }, "answers another challenge"},
-			"tampered certInfo": {func(s *sample) { s.attest.FirmwareVersion++; s.members["certInfo"] = tpm2.Marshal(s.attest) }, "did not sign certInfo"},
-			"other AK":          {func(s *sample) { s.leafKey = newKey(t) }, "did not sign certInfo"},
-			"no signature":      {func(s *sample) { delete(s.members, "sig") }, "did not sign certInfo"},
-			"wrong magic":       {func(s *sample) { s.members["certInfo"].([]byte)[0] ^= 1; s.signAttest() }, "TPM_GENERATED_VALUE"},
-			"trailing certInfo": {func(s *sample) { s.members["certInfo"] = append(s.members["certInfo"].([]byte), 0); s.signAttest() }, "TPM_GENERATED_VALUE"},
-			"short certInfo":    {func(s *sample) { s.members["certInfo"] = s.members["certInfo"].([]byte)[:30]; s.signAttest() }, "TPM_GENERATED_VALUE"},
+			"other challenge": {func(s *sample) { s.attest.ExtraData.Buffer = other[:]; s.certify() }, "answers another challenge"},
+			"no challenge":    {func(s *sample) { s.attest.ExtraData.Buffer = nil; s.certify() }, "answers another challenge"},
+			"tampered certInfo": {
+				func(s *sample) { s.attest.FirmwareVersion++; s.members["certInfo"] = tpm2.Marshal(s.attest) }, "did not sign certInfo",
+			},
+			"other AK":     {func(s *sample) { s.leafKey = newKey(t) }, "did not sign certInfo"},
+			"no signature": {func(s *sample) { delete(s.members, "sig") }, "did not sign certInfo"},
+			"wrong magic":  {func(s *sample) { s.members["certInfo"].([]byte)[0] ^= 1; s.signAttest() }, "TPM_GENERATED_VALUE"},
+			"trailing certInfo": {
+				func(s *sample) { s.members["certInfo"] = append(s.members["certInfo"].([]byte), 0); s.signAttest() },
+				"TPM_GENERATED_VALUE",
+			},
+			"short certInfo": {
+				func(s *sample) { s.members["certInfo"] = s.members["certInfo"].([]byte)[:30]; s.signAttest() }, "TPM_GENERATED_VALUE",
+			},
 			"a quote": {func(s *sample) {
 				s.attest.Type = tpm2.TPMSTAttestQuote
 				s.attest.Attested = tpm2.NewTPMUAttest(tpm2.TPMSTAttestQuote, &tpm2.TPMSQuoteInfo{})
@@ -276,37 +356,56 @@ func TestRefusedAttestations(t *testing.T) {
 			}, "does not certify"},
 			"other key": {func(s *sample) {
 				point := must(newKey(t).PublicKey.Bytes())
-				s.public.Unique = tpm2.NewTPMUPublicID(tpm2.TPMAlgECC, &tpm2.TPMSECCPoint{X: tpm2.TPM2BECCParameter{Buffer: point[1:33]}, Y: tpm2.TPM2BECCParameter{Buffer: point[33:]}})
+				s.public.Unique = tpm2.NewTPMUPublicID(
+					tpm2.TPMAlgECC,
+					&tpm2.TPMSECCPoint{X: tpm2.TPM2BECCParameter{Buffer: point[1:33]}, Y: tpm2.TPM2BECCParameter{Buffer: point[33:]}},
+				)
 				s.members["pubArea"] = tpm2.Marshal(s.public)
 			}, "another key"},
-			"other attributes": {func(s *sample) { s.public.ObjectAttributes.NoDA = true; s.members["pubArea"] = tpm2.Marshal(s.public) }, "another key"},
+			"other attributes": {
+				func(s *sample) { s.public.ObjectAttributes.NoDA = true; s.members["pubArea"] = tpm2.Marshal(s.public) }, "another key",
+			},
 			"trailing pubArea": {func(s *sample) { s.members["pubArea"] = append(s.members["pubArea"].([]byte), 0) }, "TPMT_PUBLIC"},
 			"no pubArea":       {func(s *sample) { delete(s.members, "pubArea") }, "TPMT_PUBLIC"},
 			"name by SHA-1":    {func(s *sample) { s.public.NameAlg = tpm2.TPMAlgSHA1; s.certify() }, "nameAlg"},
 			"key may leave":    {func(s *sample) { s.public.ObjectAttributes.FixedTPM = false; s.certify() }, "can be exported"},
 			"key may move":     {func(s *sample) { s.public.ObjectAttributes.FixedParent = false; s.certify() }, "can be exported"},
-			"key was imported": {func(s *sample) { s.public.ObjectAttributes.SensitiveDataOrigin = false; s.certify() }, "not generated in the TPM"},
+			"key was imported": {
+				func(s *sample) { s.public.ObjectAttributes.SensitiveDataOrigin = false; s.certify() }, "not generated in the TPM",
+			},
 			"no point": {func(s *sample) {
-				s.public.Unique = tpm2.NewTPMUPublicID(tpm2.TPMAlgECC, &tpm2.TPMSECCPoint{X: tpm2.TPM2BECCParameter{Buffer: []byte{1}}, Y: tpm2.TPM2BECCParameter{Buffer: []byte{1}}})
+				s.public.Unique = tpm2.NewTPMUPublicID(
+					tpm2.TPMAlgECC,
+					&tpm2.TPMSECCPoint{X: tpm2.TPM2BECCParameter{Buffer: []byte{1}}, Y: tpm2.TPM2BECCParameter{Buffer: []byte{1}}},
+				)
 				s.certify()
 			}, "cannot be certified"},
 			"HMAC key": {func(s *sample) {
-				s.public.Type, s.public.Parameters = tpm2.TPMAlgKeyedHash, tpm2.NewTPMUPublicParms(tpm2.TPMAlgKeyedHash, &tpm2.TPMSKeyedHashParms{Scheme: tpm2.TPMTKeyedHashScheme{Scheme: tpm2.TPMAlgNull}})
+				s.public.Type, s.public.Parameters = tpm2.TPMAlgKeyedHash, tpm2.NewTPMUPublicParms(
+					tpm2.TPMAlgKeyedHash, &tpm2.TPMSKeyedHashParms{Scheme: tpm2.TPMTKeyedHashScheme{Scheme: tpm2.TPMAlgNull}},
+				)
 				s.public.Unique = tpm2.NewTPMUPublicID(tpm2.TPMAlgKeyedHash, &tpm2.TPM2BDigest{})
 				s.certify()
 			}, "neither RSA nor"},
-			"TPM 1.2":         {func(s *sample) { s.members["ver"] = "1.2" }, "Only 2.0"},
-			"SHA-1":           {func(s *sample) { s.members["alg"] = -65535 }, "SHA-1"},
-			"RSA for ECDSA":   {func(s *sample) { s.members["alg"] = -257 }, "does not fit the signing key"},
-			"subject":         {func(s *sample) { s.leaf.Subject.CommonName = "ak" }, "has a subject"},
-			"no usage":        {func(s *sample) { s.leaf.UnknownExtKeyUsage = nil }, "2.23.133.8.3"},
-			"other usage":     {func(s *sample) { s.leaf.UnknownExtKeyUsage = []asn1.ObjectIdentifier{{2, 23, 133, 8, 1}} }, "2.23.133.8.3"},
+			"TPM 1.2":       {func(s *sample) { s.members["ver"] = "1.2" }, "Only 2.0"},
+			"SHA-1":         {func(s *sample) { s.members["alg"] = -65535 }, "SHA-1"},
+			"RSA for ECDSA": {func(s *sample) { s.members["alg"] = -257 }, "does not fit the signing key"},
+			"subject":       {func(s *sample) { s.leaf.Subject.CommonName = "ak" }, "has a subject"},
+			"no usage":      {func(s *sample) { s.leaf.UnknownExtKeyUsage = nil }, "2.23.133.8.3"},
+			"other usage": {
+				func(s *sample) { s.leaf.UnknownExtKeyUsage = []asn1.ObjectIdentifier{{2, 23, 133, 8, 1}} }, "2.23.133.8.3",
+			},
 			"for encryption":  {func(s *sample) { s.leaf.KeyUsage = x509.KeyUsageKeyEncipherment }, "not for signatures"},
 			"no names":        {func(s *sample) { s.drop(asn1.ObjectIdentifier{2, 5, 29, 17}) }, "manufacturer, model and version"},
 			"no manufacturer": {func(s *sample) { s.names("", "SLB 9670", "id:00070055") }, "manufacturer, model and version"},
 			"binary model":    {func(s *sample) { s.names("id:49465800", "\x01", "id:00070055") }, "directory name"},
 			"other scheme": {func(s *sample) {
-				s.members["sig"] = tpm2.Marshal(tpm2.TPMTSignature{SigAlg: tpm2.TPMAlgECDSA, Signature: tpm2.NewTPMUSignature(tpm2.TPMAlgECDSA, &tpm2.TPMSSignatureECC{Hash: tpm2.TPMAlgSHA1})})
+				s.members["sig"] = tpm2.Marshal(
+					tpm2.TPMTSignature{
+						SigAlg:    tpm2.TPMAlgECDSA,
+						Signature: tpm2.NewTPMUSignature(tpm2.TPMAlgECDSA, &tpm2.TPMSSignatureECC{Hash: tpm2.TPMAlgSHA1}),
+					},
+				)
 			}, "did not sign certInfo"},
 		},
 	} {
@@ -392,7 +491,9 @@ func hugeRSA(t *testing.T) *authority {
 	n := new(big.Int).Lsh(big.NewInt(1), 16000)
 	key := &rsa.PublicKey{N: n.Add(n, big.NewInt(1)), E: 65537}
 	ca := newKey(t)
-	template := &x509.Certificate{SerialNumber: big.NewInt(3), NotBefore: now, NotAfter: now.AddDate(1, 0, 0), IsCA: true, BasicConstraintsValid: true}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(3), NotBefore: now, NotAfter: now.AddDate(1, 0, 0), IsCA: true, BasicConstraintsValid: true,
+	}
 	return &authority{cert: must(x509.ParseCertificate(must(x509.CreateCertificate(rand.Reader, template, template, key, ca))))}
 }
 
@@ -401,7 +502,8 @@ func TestAnotherChallengeOrAccountIsRefused(t *testing.T) {
 		s := newSample(t, format)
 		object := s.object(t)
 		for _, authorization := range []string{
-			strings.Replace(keyAuthorization, "eva", "evb", 1), token + ".AAAA6WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI", "", ".", token, token + ".", "." + token,
+			strings.Replace(keyAuthorization, "eva", "evb", 1), token +
+				".AAAA6WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI", "", ".", token, token + ".", "." + token,
 		} {
 			if format == Apple && strings.HasPrefix(authorization, token+".A") {
 				continue // Apple signs the token only
@@ -447,8 +549,10 @@ func TestHostileCBOR(t *testing.T) {
 		"an array of too many elements": join([]byte{0xa3}, apple, stmt, unhex("61 61 98 ff"), make([]byte, 255)),
 		"too long":                      append([]byte{0x5a, 0, 1, 0, 0}, make([]byte, MaxLength)...),
 		"an unknown format":             must(cbor.Marshal(map[string]any{"fmt": "packed", "attStmt": map[string]any{}})),
-		"a format that is a novel":      must(cbor.Marshal(map[string]any{"fmt": strings.Repeat("\u202e", 9999), "attStmt": map[string]any{}})),
-		"no format":                     must(cbor.Marshal(map[string]any{"attStmt": map[string]any{}})),
+		"a format that is a novel": must(
+			cbor.Marshal(map[string]any{"fmt": strings.Repeat("\u202e", 9999), "attStmt": map[string]any{}}),
+		),
+		"no format": must(cbor.Marshal(map[string]any{"attStmt": map[string]any{}})),
 	} {
 		st, err := Verify(object, keyAuthorization, s.anchors(), now)
 		refused(t, name, st, err, "")
@@ -498,9 +602,15 @@ func TestPublishedAttestations(t *testing.T) {
 
 func TestBuiltinRoots(t *testing.T) {
 	for format, want := range map[Format][]string{
-		Apple:      {"ccf59ef8fcb3017d97f8b5fa6fa90e7a3f9283f76b55ac6cf6eda8b8b949f05b"},
-		AndroidKey: {"cedb1cb6dc896ae5ec797348bce9286753c2b38ee71ce0fbe34a9a1248800dfc", "6d9db4ce6c5c0b293166d08986e05774a8776ceb525d9e4329520de12ba4bcc0"},
-		Step:       {"63ece914e54dd87915f34033c85af4c0696ba1512f8add66ced738331207b546", "62760c6a6ef91679f454c8902b80fd009825b3f25da90f1fbace2ec6586cd5a8"},
+		Apple: {"ccf59ef8fcb3017d97f8b5fa6fa90e7a3f9283f76b55ac6cf6eda8b8b949f05b"},
+		AndroidKey: {
+			"cedb1cb6dc896ae5ec797348bce9286753c2b38ee71ce0fbe34a9a1248800dfc",
+			"6d9db4ce6c5c0b293166d08986e05774a8776ceb525d9e4329520de12ba4bcc0",
+		},
+		Step: {
+			"63ece914e54dd87915f34033c85af4c0696ba1512f8add66ced738331207b546",
+			"62760c6a6ef91679f454c8902b80fd009825b3f25da90f1fbace2ec6586cd5a8",
+		},
 	} {
 		certs, err := ParseAnchors(format, "", "roots")
 		if err != nil || len(certs) != len(want) || !HasBuiltin(format) {
@@ -539,7 +649,8 @@ func TestParseAnchors(t *testing.T) {
 		strings.Repeat(" ", maxAnchorText+1):                             "bytes",
 	} {
 		var refusal *invalid.Error
-		if certs, err := ParseAnchors(TPM, text, "tpmRoots"); !errors.As(err, &refusal) || refusal.Field != "tpmRoots" || !strings.Contains(refusal.Message, want) {
+		if certs, err := ParseAnchors(TPM, text, "tpmRoots"); !errors.As(err, &refusal) || refusal.Field != "tpmRoots" ||
+			!strings.Contains(refusal.Message, want) {
 			t.Errorf("%+.40q: %d certificates, %v, want %q", text, len(certs), err, want)
 		}
 	}

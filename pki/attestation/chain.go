@@ -41,7 +41,11 @@ func ParseAnchors(format Format, text, field string) ([]*x509.Certificate, error
 	}
 	if strings.TrimSpace(text) == "" {
 		if !HasBuiltin(format) {
-			return nil, invalid.New(field, "There are no built-in roots for TPMs. Enter the roots, in PEM, of the CA that certifies the attestation keys of your devices.")
+			return nil, invalid.New(
+				field,
+				"There are no built-in roots for TPMs. Enter the roots, in PEM, of the CA that certifies the attestation keys of your "+
+					"devices.",
+			)
 		}
 		text = string(must(roots.ReadFile("roots/" + string(format) + ".pem")))
 	}
@@ -103,7 +107,9 @@ func verifyChain(x5c [][]byte, anchors []*x509.Certificate, now time.Time) ([]*x
 	}
 	// crypto/x509 does not know the alternative names of TPMs and devices. The format checks them.
 	leaf.UnhandledCriticalExtensions = slices.DeleteFunc(leaf.UnhandledCriticalExtensions, extension.OIDSubjectAltName.Equal)
-	options := x509.VerifyOptions{Roots: x509.NewCertPool(), Intermediates: x509.NewCertPool(), CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}}
+	options := x509.VerifyOptions{
+		Roots: x509.NewCertPool(), Intermediates: x509.NewCertPool(), CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
+	}
 	for _, c := range anchors {
 		options.Roots.AddCert(c)
 	}
@@ -117,7 +123,10 @@ func verifyChain(x5c [][]byte, anchors []*x509.Certificate, now time.Time) ([]*x
 	case errors.As(err, &unknown):
 		return nil, refuse("The certificates of the attestation do not lead to a root that is trusted for its format.")
 	case errors.As(err, &broken) && broken.Reason == x509.Expired:
-		return nil, refuse("A certificate of the attestation (%s) is only valid from %s to %s.", name(broken.Cert), broken.Cert.NotBefore.UTC().Format(time.RFC3339), broken.Cert.NotAfter.UTC().Format(time.RFC3339))
+		return nil, refuse(
+			"A certificate of the attestation (%s) is only valid from %s to %s.", name(broken.Cert),
+			broken.Cert.NotBefore.UTC().Format(time.RFC3339), broken.Cert.NotAfter.UTC().Format(time.RFC3339),
+		)
 	case err != nil:
 		return nil, refuse("The certificates of the attestation are not a valid path: %s.", clip(err))
 	}

@@ -45,7 +45,9 @@ func newKey(t testing.TB) *ecdsa.PrivateKey {
 func (issuer *authority) under(t testing.TB, name string, change func(*x509.Certificate)) *authority {
 	t.Helper()
 	key := newKey(t)
-	template := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name}, NotBefore: now.AddDate(-1, 0, 0), NotAfter: now.AddDate(9, 0, 0),
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name}, NotBefore: now.AddDate(-1, 0, 0),
+		NotAfter:              now.AddDate(9, 0, 0),
 		BasicConstraintsValid: true, IsCA: true, KeyUsage: x509.KeyUsageCertSign}
 	if change != nil {
 		change(template)
@@ -82,7 +84,10 @@ func newSample(t testing.TB, format Format) *sample {
 	s := &sample{format: format, root: root, issuer: root.under(t, "issuer", nil), key: newKey(t), members: map[string]any{}}
 	s.above = []*authority{s.issuer}
 	s.leafKey = s.key
-	s.leaf = &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "device"}, NotBefore: now.AddDate(0, 0, -1), NotAfter: now.AddDate(0, 0, 1), KeyUsage: x509.KeyUsageDigitalSignature}
+	s.leaf = &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "device"}, NotBefore: now.AddDate(0, 0, -1),
+		NotAfter: now.AddDate(0, 0, 1), KeyUsage: x509.KeyUsageDigitalSignature,
+	}
 	switch format {
 	case Apple:
 		freshness := sha256.Sum256([]byte(token))
@@ -101,7 +106,8 @@ func newSample(t testing.TB, format Format) *sample {
 		s.boot = rootOfTrust{make([]byte, 32), true, 0, make([]byte, 32)}
 		s.software = map[int]any{701: 1751328000000, 709: []byte("app")}
 		s.hardware = map[int]any{2: 3, 3: 256, 10: 1, tagOrigin: 0, tagOSVersion: 140000, tagOSPatchLevel: 202405,
-			tagSerial: []byte("R5CT20ABCDE"), tagIMEI: []byte("356938035643809"), tagManufacturer: []byte("Google"), tagModel: []byte("Pixel 8"), 503: asn1.RawValue{FullBytes: []byte{5, 0}}}
+			tagSerial: []byte("R5CT20ABCDE"), tagIMEI: []byte("356938035643809"), tagManufacturer: []byte("Google"),
+			tagModel: []byte("Pixel 8"), 503: asn1.RawValue{FullBytes: []byte{5, 0}}}
 		s.members["alg"] = -7
 		s.members["sig"] = sign(s.key, []byte(keyAuthorization))
 	case TPM:
@@ -114,12 +120,26 @@ func (s *sample) newTPM(t testing.TB) {
 	s.leafKey = newKey(t)
 	s.leaf.Subject = pkix.Name{}
 	s.leaf.UnknownExtKeyUsage = []asn1.ObjectIdentifier{oidAKCertificate}
-	s.names("id:49465800", "SLB 9670", "id:00070055", "1.3.6.1.5.5.7.8.3;ID:device-17", "1.3.6.1.5.5.7.8.3;ID:device-17/1.2.3", "1.3.6.1.5.5.7.8.4;ID:ABCD/2.23.133.1.2")
+	s.names(
+		"id:49465800", "SLB 9670", "id:00070055", "1.3.6.1.5.5.7.8.3;ID:device-17", "1.3.6.1.5.5.7.8.3;ID:device-17/1.2.3",
+		"1.3.6.1.5.5.7.8.4;ID:ABCD/2.23.133.1.2",
+	)
 	point := must(s.key.Public().(*ecdsa.PublicKey).Bytes())
 	s.public = tpm2.TPMTPublic{Type: tpm2.TPMAlgECC, NameAlg: tpm2.TPMAlgSHA256,
-		ObjectAttributes: tpm2.TPMAObject{FixedTPM: true, FixedParent: true, SensitiveDataOrigin: true, UserWithAuth: true, SignEncrypt: true},
-		Parameters:       tpm2.NewTPMUPublicParms(tpm2.TPMAlgECC, &tpm2.TPMSECCParms{Symmetric: tpm2.TPMTSymDefObject{Algorithm: tpm2.TPMAlgNull}, Scheme: tpm2.TPMTECCScheme{Scheme: tpm2.TPMAlgNull}, CurveID: tpm2.TPMECCNistP256, KDF: tpm2.TPMTKDFScheme{Scheme: tpm2.TPMAlgNull}}),
-		Unique:           tpm2.NewTPMUPublicID(tpm2.TPMAlgECC, &tpm2.TPMSECCPoint{X: tpm2.TPM2BECCParameter{Buffer: point[1:33]}, Y: tpm2.TPM2BECCParameter{Buffer: point[33:]}})}
+		ObjectAttributes: tpm2.TPMAObject{
+			FixedTPM: true, FixedParent: true, SensitiveDataOrigin: true, UserWithAuth: true, SignEncrypt: true,
+		},
+		Parameters: tpm2.NewTPMUPublicParms(
+			tpm2.TPMAlgECC,
+			&tpm2.TPMSECCParms{
+				Symmetric: tpm2.TPMTSymDefObject{Algorithm: tpm2.TPMAlgNull}, Scheme: tpm2.TPMTECCScheme{Scheme: tpm2.TPMAlgNull},
+				CurveID: tpm2.TPMECCNistP256, KDF: tpm2.TPMTKDFScheme{Scheme: tpm2.TPMAlgNull},
+			},
+		),
+		Unique: tpm2.NewTPMUPublicID(
+			tpm2.TPMAlgECC,
+			&tpm2.TPMSECCPoint{X: tpm2.TPM2BECCParameter{Buffer: point[1:33]}, Y: tpm2.TPM2BECCParameter{Buffer: point[33:]}},
+		)}
 	hash := sha256.Sum256([]byte(keyAuthorization))
 	s.attest = tpm2.TPMSAttest{Magic: tpm2.TPMGeneratedValue, Type: tpm2.TPMSTAttestCertify, ExtraData: tpm2.TPM2BData{Buffer: hash[:]}}
 	s.members["ver"], s.members["alg"] = "2.0", -7

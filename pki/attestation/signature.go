@@ -27,7 +27,9 @@ var schemes = map[int64]scheme{
 func schemeOf(algorithm int64, key any) (scheme, error) {
 	s, known := schemes[algorithm]
 	if algorithm == -65535 {
-		return s, refuse("The attestation is signed with SHA-1 (alg -65535), which no longer proves anything. Configure the client to use -7 or -257.")
+		return s, refuse(
+			"The attestation is signed with SHA-1 (alg -65535), which no longer proves anything. Configure the client to use -7 or -257.",
+		)
 	}
 	_, isRSA := key.(*rsa.PublicKey)
 	if _, isECDSA := key.(*ecdsa.PublicKey); !known || !isRSA && !isECDSA || s.rsa != isRSA {

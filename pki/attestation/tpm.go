@@ -65,7 +65,9 @@ func trustedModule(result *Statement, s *statement, b binding) error {
 		return refuse("The TPM certified another key than the one in pubArea: the name does not match.")
 	}
 	if a := public.ObjectAttributes; !a.FixedTPM || !a.FixedParent || !a.SensitiveDataOrigin {
-		return refuse("The attested key was not generated in the TPM or can be exported: fixedTPM, fixedParent and sensitiveDataOrigin must be set.")
+		return refuse(
+			"The attested key was not generated in the TPM or can be exported: fixedTPM, fixedParent and sensitiveDataOrigin must be set.",
+		)
 	}
 	key, err := tpm2.Pub(*public)
 	if err != nil {
@@ -135,7 +137,9 @@ func (s *Statement) readAK(ak *x509.Certificate) error {
 		return refuse("The certificate of the TPM's attestation key has a subject, but it must be empty (WebAuthn 8.3.1).")
 	}
 	if !slices.ContainsFunc(ak.UnknownExtKeyUsage, oidAKCertificate.Equal) {
-		return refuse("The certificate of the TPM's attestation key lacks the extended key usage %s (tcg-kp-AIKCertificate).", oidAKCertificate)
+		return refuse(
+			"The certificate of the TPM's attestation key lacks the extended key usage %s (tcg-kp-AIKCertificate).", oidAKCertificate,
+		)
 	}
 	if ak.KeyUsage != 0 && ak.KeyUsage&x509.KeyUsageDigitalSignature == 0 {
 		return refuse("The certificate of the TPM's attestation key is not for signatures (key usage).")
@@ -169,7 +173,9 @@ func (s *Statement) readAK(ak *x509.Certificate) error {
 		}
 	}
 	if s.Manufacturer == "" || s.Model == "" || s.FirmwareVersion == "" {
-		return refuse("The certificate of the TPM's attestation key does not name manufacturer, model and version of the TPM (TCG EK profile 3.2.9).")
+		return refuse(
+			"The certificate of the TPM's attestation key does not name manufacturer, model and version of the TPM (TCG EK profile 3.2.9).",
+		)
 	}
 	return nil
 }
@@ -189,10 +195,13 @@ func (s *Statement) readTPMName(content cryptobyte.String) bool {
 			var attribute, value cryptobyte.String
 			var id asn1.ObjectIdentifier
 			var tag cbasn1.Tag
-			if !rdn.ReadASN1(&attribute, cbasn1.SEQUENCE) || !attribute.ReadASN1ObjectIdentifier(&id) || !attribute.ReadAnyASN1(&value, &tag) || !attribute.Empty() {
+			if !rdn.ReadASN1(&attribute, cbasn1.SEQUENCE) || !attribute.ReadASN1ObjectIdentifier(&id) ||
+				!attribute.ReadAnyASN1(&value, &tag) || !attribute.Empty() {
 				return false
 			}
-			into := map[string]*string{oidTPMManufacturer.String(): &s.Manufacturer, oidTPMModel.String(): &s.Model, oidTPMVersion.String(): &s.FirmwareVersion}[id.String()]
+			into := map[string]*string{
+				oidTPMManufacturer.String(): &s.Manufacturer, oidTPMModel.String(): &s.Model, oidTPMVersion.String(): &s.FirmwareVersion,
+			}[id.String()]
 			if into == nil {
 				continue
 			}

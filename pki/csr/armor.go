@@ -87,7 +87,9 @@ func identify(der []byte) error {
 		if outer.ReadASN1Integer(&version) && version != 3 {
 			return privateKey()
 		}
-		return refuse("This is not a certificate signing request but a PKCS #12 file, which contains a private key. Do not send it to anyone.")
+		return refuse(
+			"This is not a certificate signing request but a PKCS #12 file, which contains a private key. Do not send it to anyone.",
+		)
 	case outer.PeekASN1Tag(cbasn1.OBJECT_IDENTIFIER):
 		return refuse("This is not a certificate signing request but a PKCS #7 message.")
 	}
@@ -106,5 +108,8 @@ func identify(der []byte) error {
 
 // privateKey returns an error that never repeats the input.
 func privateKey() error {
-	return refuse("This is a PRIVATE KEY, not a certificate signing request. The key is now exposed: discard it, generate a new one, and send only the request made with it.")
+	return refuse(
+		"This is a PRIVATE KEY, not a certificate signing request. The key is now exposed: discard it, generate a new one, and send " +
+			"only the request made with it.",
+	)
 }

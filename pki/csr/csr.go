@@ -82,7 +82,8 @@ func ParseWithout(text []byte, replaced Replaced) (*Request, error) {
 	var version int
 	var rawName, rawKey, attributes cryptobyte.String
 	var hasAttributes bool
-	if !copyOfInfo.ReadASN1(&info, cbasn1.SEQUENCE) || !info.ReadASN1Integer(&version) || !info.ReadASN1Element(&rawName, cbasn1.SEQUENCE) ||
+	if !copyOfInfo.ReadASN1(&info, cbasn1.SEQUENCE) || !info.ReadASN1Integer(&version) ||
+		!info.ReadASN1Element(&rawName, cbasn1.SEQUENCE) ||
 		!info.ReadASN1Element(&rawKey, cbasn1.SEQUENCE) ||
 		!info.ReadOptionalASN1(&attributes, &hasAttributes, cbasn1.Tag(0).ContextSpecific().Constructed()) || !info.Empty() {
 		return nil, identify(der)
@@ -102,7 +103,10 @@ func ParseWithout(text []byte, replaced Replaced) (*Request, error) {
 		if errors.As(err, &refusal) {
 			return nil, wrap("signature", err)
 		}
-		return nil, refuse("The signature of the request does not verify with its key, so it does not prove possession. The request was changed or made with another key.")
+		return nil, refuse(
+			"The signature of the request does not verify with its key, so it does not prove possession. The request was changed or " +
+				"made with another key.",
+		)
 	}
 	if r.Subject, err = name.FromDER(rawName); err != nil && !replaced.Subject {
 		return nil, wrap("subject", err)
@@ -164,7 +168,8 @@ func (r *Request) readExtensions(values cryptobyte.String, replaced Replaced) er
 		if !list.ReadASN1(&one, cbasn1.SEQUENCE) || !one.ReadASN1ObjectIdentifier(&e.ID) {
 			return refuse("The extension request is not valid DER.")
 		}
-		if one.PeekASN1Tag(cbasn1.BOOLEAN) && !one.ReadASN1Boolean(&e.Critical) || !one.ReadASN1(&value, cbasn1.OCTET_STRING) || !one.Empty() {
+		if one.PeekASN1Tag(cbasn1.BOOLEAN) && !one.ReadASN1Boolean(&e.Critical) || !one.ReadASN1(&value, cbasn1.OCTET_STRING) ||
+			!one.Empty() {
 			return refuse("The requested extension %s is not valid DER.", e.ID)
 		}
 		if seen[e.ID.String()] {

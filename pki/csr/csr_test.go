@@ -51,8 +51,10 @@ func armored(label string, der []byte) string {
 }
 
 var usual = &x509.CertificateRequest{
-	Subject:  pkix.Name{CommonName: "www.example.com", Organization: []string{"Example"}, Country: []string{"CA"}},
-	DNSNames: []string{"www.example.com", "example.com"}, IPAddresses: []net.IP{net.IPv4(192, 0, 2, 1)}, EmailAddresses: []string{"a@example.com"},
+	Subject: pkix.Name{CommonName: "www.example.com", Organization: []string{"Example"}, Country: []string{"CA"}},
+	DNSNames: []string{
+		"www.example.com", "example.com",
+	}, IPAddresses: []net.IP{net.IPv4(192, 0, 2, 1)}, EmailAddresses: []string{"a@example.com"},
 	URIs:            []*url.URL{{Scheme: "spiffe", Host: "example.com", Path: "/web"}},
 	ExtraExtensions: []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 15}, Critical: true, Value: []byte{3, 2, 7, 0x80}}},
 }
@@ -79,7 +81,8 @@ func TestEveryFormOfARequestIsRead(t *testing.T) {
 			t.Errorf("%s: %v", label, err)
 			continue
 		}
-		if r.Subject.String() != "CN=www.example.com,O=Example,C=CA" || len(r.SANs) != 5 || len(r.Extensions) != 1 || string(r.Raw) != string(der) {
+		if r.Subject.String() != "CN=www.example.com,O=Example,C=CA" || len(r.SANs) != 5 || len(r.Extensions) != 1 ||
+			string(r.Raw) != string(der) {
 			t.Errorf("%s: subject %q, names %v, extensions %v", label, r.Subject, r.SANs, r.Extensions)
 		}
 		if r.KeyInfo.Family != "ECDSA" || r.Extensions[0].ID.String() != "2.5.29.15" || !r.Extensions[0].Critical {
@@ -314,7 +317,9 @@ func TestOddRequests(t *testing.T) {
 
 func TestSubjectsThatWouldFoolAReader(t *testing.T) {
 	key := ecKey(t)
-	for label, common := range map[string]string{"NUL": "www.bank.example\x00.evil.example", "bidi": "a\u202eb", "homoglyph": "p\u0430ypal", "long": strings.Repeat("a", 65)} {
+	for label, common := range map[string]string{
+		"NUL": "www.bank.example\x00.evil.example", "bidi": "a\u202eb", "homoglyph": "p\u0430ypal", "long": strings.Repeat("a", 65),
+	} {
 		der := request(t, key, &x509.CertificateRequest{Subject: pkix.Name{CommonName: common}})
 		refusal(t, label, der, "The subject is invalid")
 	}

@@ -61,7 +61,10 @@ const (
 	DecipherOnly
 )
 
-var keyUsageNames = [...]string{"digitalSignature", "nonRepudiation", "keyEncipherment", "dataEncipherment", "keyAgreement", "keyCertSign", "cRLSign", "encipherOnly", "decipherOnly"}
+var keyUsageNames = [...]string{
+	"digitalSignature", "nonRepudiation", "keyEncipherment", "dataEncipherment", "keyAgreement", "keyCertSign", "cRLSign", "encipherOnly",
+	"decipherOnly",
+}
 
 func (b KeyUsageBit) String() string { return keyUsageNames[b] }
 

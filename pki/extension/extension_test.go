@@ -54,7 +54,8 @@ func TestListsAreReadAsWritten(t *testing.T) {
 		t.Errorf("%v %+v", ok, parsed)
 	}
 	for what, damaged := range map[string][]byte{
-		"an extension twice": append(list[:len(list):len(list)], list...), "cut off": list[:len(list)-1], "something behind": append(list[:len(list):len(list)], 5, 0),
+		"an extension twice": append(list[:len(list):len(list)], list...), "cut off": list[:len(list)-1],
+		"something behind": append(list[:len(list):len(list)], 5, 0),
 	} {
 		if _, ok := extension.ParseList(damaged); ok {
 			t.Errorf("%s: accepted", what)

@@ -44,9 +44,13 @@ func ParseCertificates(text []byte) ([][]byte, error) {
 	for _, b := range blocks {
 		switch {
 		case b.IsPrivateKey():
-			return nil, invalid.New("certificate", "This is a PRIVATE KEY, not a certificate. The key is now exposed: discard it and generate a new one.")
+			return nil, invalid.New(
+				"certificate", "This is a PRIVATE KEY, not a certificate. The key is now exposed: discard it and generate a new one.",
+			)
 		case b.Label == "CERTIFICATE REQUEST" || b.Label == "NEW CERTIFICATE REQUEST":
-			return nil, invalid.New("certificate", "This is a certificate signing request. Have it signed, and import the resulting certificate.")
+			return nil, invalid.New(
+				"certificate", "This is a certificate signing request. Have it signed, and import the resulting certificate.",
+			)
 		case b.Label == "" || strings.HasSuffix(b.Label, "CERTIFICATE") || b.Label == "PKCS7" || b.Label == "CMS":
 		default:
 			return nil, invalid.New("certificate", "This is a %s, not a certificate. Enter only certificates.", b.Label)
@@ -107,7 +111,8 @@ func unpack(b armor.Block) ([][]byte, error) {
 func VerifyCertificate(certificate, issuerSPKI []byte) error {
 	input := cryptobyte.String(certificate)
 	var outer, tbs, identifier, signature cryptobyte.String
-	if !input.ReadASN1(&outer, cbasn1.SEQUENCE) || !outer.ReadASN1Element(&tbs, cbasn1.SEQUENCE) || !outer.ReadASN1Element(&identifier, cbasn1.SEQUENCE) ||
+	if !input.ReadASN1(&outer, cbasn1.SEQUENCE) || !outer.ReadASN1Element(&tbs, cbasn1.SEQUENCE) ||
+		!outer.ReadASN1Element(&identifier, cbasn1.SEQUENCE) ||
 		!outer.ReadASN1(&signature, cbasn1.BIT_STRING) || len(signature) < 1 || signature[0] != 0 {
 		return notACertificate
 	}
@@ -130,7 +135,10 @@ type Authority struct {
 }
 
 // understood are the extensions that may be critical in a CA certificate.
-var understood = []string{"2.5.29.14", "2.5.29.15", "2.5.29.17", "2.5.29.19", "2.5.29.30", "2.5.29.31", "2.5.29.32", "2.5.29.33", "2.5.29.35", "2.5.29.36", "2.5.29.37", "2.5.29.54"}
+var understood = []string{
+	"2.5.29.14", "2.5.29.15", "2.5.29.17", "2.5.29.19", "2.5.29.30", "2.5.29.31", "2.5.29.32", "2.5.29.33", "2.5.29.35", "2.5.29.36",
+	"2.5.29.37", "2.5.29.54",
+}
 
 // CheckAuthority checks a certificate (DER) for the CA. If it does not fit, the error is an *invalid.Error for the
 // field certificate (RFC 5280 6.1).
@@ -152,22 +160,34 @@ func CheckAuthority(certificate []byte, want Authority) (*Details, error) {
 	// The signing CA may re-encode the subject. Once certificates below contain the name, its bytes must not change,
 	// because many verifiers compare bytes.
 	if difference := differs(d.Subject, want.Subject); difference != "" && (want.SameBytes || !sameName(d.Subject, want.Subject)) {
-		return refuse("The certificate is for the subject %s, not %s: %s. %s", nameText(d.Subject), nameText(want.Subject), difference, keepSubject)
+		return refuse(
+			"The certificate is for the subject %s, not %s: %s. %s", nameText(d.Subject), nameText(want.Subject), difference, keepSubject,
+		)
 	}
 	switch {
 	case !bytes.Equal(d.Issuer, issuer.Subject):
 		return refuse("The certificate was issued by %s, not by %s.", nameText(d.Issuer), nameText(issuer.Subject))
 	case d.AuthorityKeyID != "" && issuer.SubjectKeyID != "" && d.AuthorityKeyID != issuer.SubjectKeyID:
-		return refuse("The authority key identifier %s of the certificate is not that of %s (%s).", d.AuthorityKeyID, nameText(issuer.Subject), issuer.SubjectKeyID)
+		return refuse(
+			"The authority key identifier %s of the certificate is not that of %s (%s).", d.AuthorityKeyID, nameText(issuer.Subject),
+			issuer.SubjectKeyID,
+		)
 	}
 	if err := VerifyCertificate(certificate, issuer.PublicKey); err != nil {
 		if weak(d) {
-			return refuse("The certificate is signed with %s, which is too weak or unknown. Have it signed with SHA-256 or better.", d.SignatureAlgorithm)
+			return refuse(
+				"The certificate is signed with %s, which is too weak or unknown. Have it signed with SHA-256 or better.",
+				d.SignatureAlgorithm,
+			)
 		}
 		return refuse("The signature of the certificate does not verify with the key of %s.", nameText(issuer.Subject))
 	}
 	if want.SubjectKeyID != "" && d.SubjectKeyID != want.SubjectKeyID {
-		return refuse("The subject key identifier %s of the certificate is not %s, which certificates below already contain. Have it signed with the identifier of the request.", d.SubjectKeyID, want.SubjectKeyID)
+		return refuse(
+			"The subject key identifier %s of the certificate is not %s, which certificates below already contain. Have it signed with "+
+				"the identifier of the request.",
+			d.SubjectKeyID, want.SubjectKeyID,
+		)
 	}
 	if err := checkCA(d, want.Now); err != nil {
 		return nil, err
@@ -186,13 +206,21 @@ func CheckAuthority(certificate []byte, want Authority) (*Details, error) {
 	case d.SubjectKeyID == "":
 		return refuse("The certificate has no subject key identifier, which is needed to build chains (RFC 5280 4.2.1.2).")
 	case d.NotAfter.After(issuer.NotAfter):
-		return refuse("The certificate is valid until %s, longer than its issuer (%s).", d.NotAfter.Format(time.DateTime), issuer.NotAfter.Format(time.DateTime))
+		return refuse(
+			"The certificate is valid until %s, longer than its issuer (%s).", d.NotAfter.Format(time.DateTime),
+			issuer.NotAfter.Format(time.DateTime),
+		)
 	case d.NotBefore.Before(issuer.NotBefore):
-		return refuse("The certificate is valid from %s, before its issuer (%s).", d.NotBefore.Format(time.DateTime), issuer.NotBefore.Format(time.DateTime))
+		return refuse(
+			"The certificate is valid from %s, before its issuer (%s).", d.NotBefore.Format(time.DateTime),
+			issuer.NotBefore.Format(time.DateTime),
+		)
 	case issuer.PathLength != nil && *issuer.PathLength == 0:
 		return refuse("%s has a path length of 0, so no CA can be below it.", nameText(issuer.Subject))
 	case want.CertifiesCAs && d.PathLength != nil && *d.PathLength == 0:
-		return refuse("The certificate has a path length of 0, so no CA could be below it. Have it signed with a greater path length, or without.")
+		return refuse(
+			"The certificate has a path length of 0, so no CA could be below it. Have it signed with a greater path length, or without.",
+		)
 	case want.CertifiesCAs && issuer.PathLength != nil && *issuer.PathLength == 1:
 		return refuse("%s has a path length of 1, so no CA could be below this one.", nameText(issuer.Subject))
 	}
@@ -215,7 +243,9 @@ func CheckRoot(certificate []byte, now time.Time) (*Details, error) {
 		return refuse("The subject of the certificate cannot be read: %s", invalid.Reason(err))
 	}
 	if subject.IsEmpty() {
-		return refuse("The certificate has no subject, which a CA must have (RFC 5280 4.1.2.6). Certificates below could not name their issuer.")
+		return refuse(
+			"The certificate has no subject, which a CA must have (RFC 5280 4.1.2.6). Certificates below could not name their issuer.",
+		)
 	}
 	if !bytes.Equal(d.Issuer, d.Subject) {
 		return refuse("This is not a root: %s was issued by %s. Import the root of that CA.", nameText(d.Subject), nameText(d.Issuer))
@@ -225,7 +255,9 @@ func CheckRoot(certificate []byte, now time.Time) (*Details, error) {
 	}
 	if err := VerifyCertificate(certificate, d.PublicKey); err != nil {
 		if weak(d) {
-			return refuse("The root is signed with %s, which is too weak or unknown. Have it reissued with SHA-256 or better.", d.SignatureAlgorithm)
+			return refuse(
+				"The root is signed with %s, which is too weak or unknown. Have it reissued with SHA-256 or better.", d.SignatureAlgorithm,
+			)
 		}
 		return refuse("This is not a root: the certificate is not signed by its own key.")
 	}
@@ -281,9 +313,15 @@ func CheckRenewedRoot(certificate, present []byte, with [][]byte, depth int, now
 	case !bytes.Equal(d.PublicKey, old.PublicKey):
 		return refuse("The certificate is for another key. A root with a new key is a different root: import it under its own identifier.")
 	case !bytes.Equal(d.Subject, old.Subject):
-		return refuse("The certificate is for the subject %s, not %s, byte for byte. Certificates below contain that name as their issuer.", nameText(d.Subject), nameText(old.Subject))
+		return refuse(
+			"The certificate is for the subject %s, not %s, byte for byte. Certificates below contain that name as their issuer.",
+			nameText(d.Subject), nameText(old.Subject),
+		)
 	case old.SubjectKeyID != "" && d.SubjectKeyID != old.SubjectKeyID:
-		return refuse("The subject key identifier %s of the certificate is not %s, which certificates below contain.", d.SubjectKeyID, old.SubjectKeyID)
+		return refuse(
+			"The subject key identifier %s of the certificate is not %s, which certificates below contain.", d.SubjectKeyID,
+			old.SubjectKeyID,
+		)
 	}
 	if cross = !bytes.Equal(d.Issuer, d.Subject) || VerifyCertificate(certificate, d.PublicKey) != nil && len(with) > 1; cross {
 		if err := checkIssuer(certificate, d, with, now); err != nil {
@@ -299,7 +337,10 @@ func CheckRenewedRoot(certificate, present []byte, with [][]byte, depth int, now
 	case d.PathLength != nil && *d.PathLength < depth:
 		return refuse("The path length %d of the certificate is too small. Levels of CAs below this root: %d.", *d.PathLength, depth)
 	case !cross && d.NotAfter.Before(old.NotAfter):
-		return refuse("The certificate is valid until %s, not as long as the current one (%s). Use the newer of the two.", d.NotAfter.Format(time.DateTime), old.NotAfter.Format(time.DateTime))
+		return refuse(
+			"The certificate is valid until %s, not as long as the current one (%s). Use the newer of the two.",
+			d.NotAfter.Format(time.DateTime), old.NotAfter.Format(time.DateTime),
+		)
 	}
 	return d, cross, nil
 }
@@ -327,11 +368,17 @@ func checkIssuer(certificate []byte, d *Details, with [][]byte, now time.Time) e
 	}
 	switch {
 	case weak(d):
-		return refuse("The certificate is signed with %s, which is too weak or unknown. Have it signed with SHA-256 or better.", d.SignatureAlgorithm)
+		return refuse(
+			"The certificate is signed with %s, which is too weak or unknown. Have it signed with SHA-256 or better.",
+			d.SignatureAlgorithm,
+		)
 	case named:
 		return refuse("The signature of the certificate does not verify with the key of %s.", nameText(d.Issuer))
 	}
-	return refuse("The certificate was issued by %s. Add the certificate of that CA (PEM), so that the signature can be verified.", nameText(d.Issuer))
+	return refuse(
+		"The certificate was issued by %s. Add the certificate of that CA (PEM), so that the signature can be verified.",
+		nameText(d.Issuer),
+	)
 }
 
 // checkCA checks what verifiers require of every CA certificate (RFC 5280 6.1.4).
@@ -344,7 +391,9 @@ func checkCA(d *Details, now time.Time) error {
 	case hasKeyUsage && !slices.Contains(d.KeyUsages, "keyCertSign"): // RFC 5280 6.1.4 (n)
 		return refuse("The certificate does not allow signing certificates. Its key usage must include keyCertSign.")
 	case len(d.ExtendedKeyUsages) > 0 && !slices.Contains(d.ExtendedKeyUsages, "2.5.29.37.0"):
-		return refuse("The certificate has extended key usages, which would limit everything below it and its OCSP. Have it signed without them.")
+		return refuse(
+			"The certificate has extended key usages, which would limit everything below it and its OCSP. Have it signed without them.",
+		)
 	case !d.NotAfter.After(now):
 		return refuse("The certificate expired on %s.", d.NotAfter.Format(time.DateTime))
 	case d.NotBefore.After(now):
@@ -352,7 +401,9 @@ func checkCA(d *Details, now time.Time) error {
 	}
 	for _, e := range d.Extensions {
 		if e.Critical && !slices.Contains(understood, e.ID.String()) {
-			return refuse("The certificate has the critical extension %s, which is not supported here and which verifiers would refuse.", e.ID)
+			return refuse(
+				"The certificate has the critical extension %s, which is not supported here and which verifiers would refuse.", e.ID,
+			)
 		}
 	}
 	_, err := nameconstraint.FromExtensions(d.Extensions)
@@ -378,7 +429,11 @@ func checkBelow(d, issuer *Details) error {
 	var names []san.GeneralName
 	if d.SANs != nil {
 		if names, err = san.FromDER(d.SANs); err != nil {
-			return invalid.New("certificate", "The subject alternative names of the certificate cannot be checked against the name constraints of its issuer: %s", invalid.Reason(err))
+			return invalid.New(
+				"certificate",
+				"The subject alternative names of the certificate cannot be checked against the name constraints of its issuer: %s",
+				invalid.Reason(err),
+			)
 		}
 	}
 	if err := bounds.Check(subject, names); err != nil {
@@ -389,7 +444,9 @@ func checkBelow(d, issuer *Details) error {
 
 // keepSubject is advice for a changed subject. By default, AD CS rebuilds it with another string type and its own order
 // of attributes (SubjectTemplate).
-const keepSubject = "Have the request signed with its subject unchanged. Microsoft AD CS rebuilds the subject by default. To prevent that, run: certutil -setreg CA\\CRLFlags +CRLF_REBUILD_MODIFIED_SUBJECT_ONLY, then restart its service (net stop certsvc, net start certsvc)."
+const keepSubject = "Have the request signed with its subject unchanged. Microsoft AD CS rebuilds the subject by default. To prevent " +
+	"that, run: certutil -setreg CA\\CRLFlags +CRLF_REBUILD_MODIFIED_SUBJECT_ONLY, then restart its service (net stop certsvc, net " +
+	"start certsvc)."
 
 // SubjectRemark says how the certificate (DER) of a CA, signed elsewhere, encodes the subject differently from the
 // request, or returns "".
@@ -402,7 +459,8 @@ func SubjectRemark(certificate []byte) string {
 	if err != nil || bytes.Equal(n.DER(), d.Subject) {
 		return ""
 	}
-	return "The subject is encoded differently from the request: " + name.Difference(d.Subject, n.DER()) + ". Issued certificates use the encoding of the certificate. " + keepSubject + "."
+	return "The subject is encoded differently from the request: " + name.Difference(d.Subject, n.DER()) + ". Issued certificates use " +
+		"the encoding of the certificate. " + keepSubject + "."
 }
 
 // sameName compares as in RFC 5280 7.1: the type of strings does not matter.
@@ -438,7 +496,8 @@ func differs(got, want []byte) string {
 
 // weak tells whether the signature algorithm of a certificate is not supported for verification.
 func weak(d *Details) bool {
-	return len(d.SignatureAlgorithm) > 0 && d.SignatureAlgorithm[0] >= '0' && d.SignatureAlgorithm[0] <= '9' // an OID: the algorithm has no name here
+	// an OID: the algorithm has no name here
+	return len(d.SignatureAlgorithm) > 0 && d.SignatureAlgorithm[0] >= '0' && d.SignatureAlgorithm[0] <= '9'
 }
 
 func nameText(der []byte) string {

@@ -15,10 +15,14 @@ import (
 func template(key memoryKey) issuance.Certificate {
 	from := time.Date(2026, 11, 21, 7, 0, 0, 0, time.UTC)
 	id := extension.KeyIdentifier(key.PublicKey())
-	return issuance.Certificate{SerialNumber: issuance.NewSerialNumber(from), Issuer: issuerName, Subject: issuerName, NotBefore: from, NotAfter: from.AddDate(1, 0, 0), PublicKey: key.PublicKey(), Extensions: []extension.Extension{
-		extension.BasicConstraints(false, nil), extension.KeyUsage(extension.DigitalSignature), extension.ExtendedKeyUsage(false, extension.ServerAuth),
-		extension.SubjectKeyIdentifier(id), extension.AuthorityKeyIdentifier(id), extension.CRLDistributionPoints("http://crl.example/1.crl"),
-		extension.AuthorityInfoAccess([]string{"http://ocsp.example"}, []string{"http://aia.example/ca.cer"})}}
+	return issuance.Certificate{
+		SerialNumber: issuance.NewSerialNumber(from), Issuer: issuerName, Subject: issuerName, NotBefore: from,
+		NotAfter: from.AddDate(1, 0, 0), PublicKey: key.PublicKey(), Extensions: []extension.Extension{
+			extension.BasicConstraints(false, nil), extension.KeyUsage(extension.DigitalSignature),
+			extension.ExtendedKeyUsage(false, extension.ServerAuth),
+			extension.SubjectKeyIdentifier(id), extension.AuthorityKeyIdentifier(id),
+			extension.CRLDistributionPoints("http://crl.example/1.crl"),
+			extension.AuthorityInfoAccess([]string{"http://ocsp.example"}, []string{"http://aia.example/ca.cer"})}}
 }
 
 func signed(t testing.TB, key memoryKey, c issuance.Certificate) []byte {
@@ -99,7 +103,9 @@ func TestSerialNumbers(t *testing.T) {
 }
 
 func TestRequestsForOurOwnCAs(t *testing.T) {
-	for _, label := range []string{"RSA-2048+PKCS15-SHA256", "RSA-2048+PSS-SHA256", "ECDSAP256+SHA256", "ECDSAP384+SHA384", "ECDSAP521+SHA512", "ML-DSA-65"} {
+	for _, label := range []string{
+		"RSA-2048+PKCS15-SHA256", "RSA-2048+PSS-SHA256", "ECDSAP256+SHA256", "ECDSAP384+SHA384", "ECDSAP521+SHA512", "ML-DSA-65",
+	} {
 		t.Run(label, func(t *testing.T) {
 			t.Parallel()
 			a, err := algorithm.ForLabel(label)
@@ -107,7 +113,11 @@ func TestRequestsForOurOwnCAs(t *testing.T) {
 				t.Fatal(err)
 			}
 			key := newKey(t, a)
-			der, err := issuance.SignRequest(t.Context(), subject(t, "CN=Issuing"), []extension.Extension{extension.BasicConstraints(true, nil), extension.KeyUsage(extension.KeyCertSign, extension.CRLSign)}, key)
+			der, err := issuance.SignRequest(
+				t.Context(), subject(t, "CN=Issuing"),
+				[]extension.Extension{extension.BasicConstraints(true, nil), extension.KeyUsage(extension.KeyCertSign, extension.CRLSign)},
+				key,
+			)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -144,16 +154,21 @@ func TestInspectTellsWhatIsThere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d.IsCA || d.PublicKeyType != "ECDSA P-256" || d.SignatureAlgorithm != "ecdsa-with-SHA256" || !bytes.Equal(d.Subject, issuerName) || !d.NotAfter.Equal(c.NotAfter) ||
-		strings.Join(d.KeyUsages, " ") != "digitalSignature" || strings.Join(d.ExtendedKeyUsages, " ") != "1.3.6.1.5.5.7.3.1" || strings.Join(d.CRLURLs, " ") != "http://crl.example/1.crl" ||
-		strings.Join(d.OCSPURLs, " ") != "http://ocsp.example" || strings.Join(d.CAIssuersURLs, " ") != "http://aia.example/ca.cer" || d.SubjectKeyID != d.AuthorityKeyID || len(d.Extensions) != 7 {
+	if d.IsCA || d.PublicKeyType != "ECDSA P-256" || d.SignatureAlgorithm != "ecdsa-with-SHA256" || !bytes.Equal(d.Subject, issuerName) ||
+		!d.NotAfter.Equal(c.NotAfter) ||
+		strings.Join(d.KeyUsages, " ") != "digitalSignature" || strings.Join(d.ExtendedKeyUsages, " ") != "1.3.6.1.5.5.7.3.1" ||
+		strings.Join(d.CRLURLs, " ") != "http://crl.example/1.crl" ||
+		strings.Join(d.OCSPURLs, " ") != "http://ocsp.example" || strings.Join(d.CAIssuersURLs, " ") != "http://aia.example/ca.cer" ||
+		d.SubjectKeyID != d.AuthorityKeyID || len(d.Extensions) != 7 {
 		t.Errorf("%+v", d)
 	}
 	p, err := issuance.Prepare(c, key.a)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for what, damaged := range map[string][]byte{"nothing": nil, "not signed": p.TBS(), "cut off": der[:len(der)-1], "something behind": append(der[:len(der):len(der)], 0)} {
+	for what, damaged := range map[string][]byte{
+		"nothing": nil, "not signed": p.TBS(), "cut off": der[:len(der)-1], "something behind": append(der[:len(der):len(der)], 0),
+	} {
 		if _, err := issuance.Inspect(damaged); err == nil {
 			t.Errorf("%s: accepted", what)
 		}

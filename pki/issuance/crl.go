@@ -67,7 +67,8 @@ func NewCRL(c CRL, s Signer) (*CRLBuilder, error) {
 	case len(c.Issuer) <= 2 || !isSequence(c.Issuer) || c.Number == nil || !number(c.Number) || !c.NextUpdate.After(c.ThisUpdate):
 		return nil, errors.New("a CRL needs an issuer, a number of at most 20 bytes, and nextUpdate after thisUpdate")
 	case c.DeltaBase != nil && (!number(c.DeltaBase) || c.DeltaBase.Cmp(c.Number) > 0 || c.FreshestCRL != ""):
-		return nil, errors.New("a delta CRL needs the number of an earlier CRL as its base, and cannot have a delta CRL itself") // 5.2.4, 5.2.6
+		// 5.2.4, 5.2.6
+		return nil, errors.New("a delta CRL needs the number of an earlier CRL as its base, and cannot have a delta CRL itself")
 	}
 	b := &CRLBuilder{crl: c, signer: s}
 	front, err := b.front()
@@ -177,7 +178,12 @@ func (c CRL) extensions() []extension.Extension {
 		{ID: oidCRLNumber, Value: der(func(b *cryptobyte.Builder) { b.AddASN1BigInt(c.Number) })},
 	}
 	if c.DeltaBase != nil {
-		all = append(all, extension.Extension{ID: oidDeltaCRLIndicator, Critical: true, Value: der(func(b *cryptobyte.Builder) { b.AddASN1BigInt(c.DeltaBase) })})
+		all = append(
+			all,
+			extension.Extension{
+				ID: oidDeltaCRLIndicator, Critical: true, Value: der(func(b *cryptobyte.Builder) { b.AddASN1BigInt(c.DeltaBase) }),
+			},
+		)
 	}
 	if c.DistributionPoint != "" {
 		all = append(all, extension.Extension{ID: oidIssuingPoint, Critical: true, Value: der(func(b *cryptobyte.Builder) {
@@ -247,7 +253,8 @@ func CheckCRL(crl, issuerSPKI []byte) (*CheckedCRL, error) {
 	input := cryptobyte.String(crl)
 	var outer, rawTBS, rawAlgorithm, signature, tbs, innerAlgorithm cryptobyte.String
 	if !input.ReadASN1(&outer, cbasn1.SEQUENCE) || !input.Empty() || !outer.ReadASN1Element(&rawTBS, cbasn1.SEQUENCE) ||
-		!outer.ReadASN1Element(&rawAlgorithm, cbasn1.SEQUENCE) || !outer.ReadASN1(&signature, cbasn1.BIT_STRING) || !outer.Empty() || len(signature) < 1 || signature[0] != 0 {
+		!outer.ReadASN1Element(&rawAlgorithm, cbasn1.SEQUENCE) || !outer.ReadASN1(&signature, cbasn1.BIT_STRING) || !outer.Empty() ||
+		len(signature) < 1 || signature[0] != 0 {
 		return nil, refuse
 	}
 	if err := algorithm.VerifySignature(rawAlgorithm, issuerSPKI, rawTBS, signature[1:]); err != nil {
@@ -272,7 +279,9 @@ func CheckCRL(crl, issuerSPKI []byte) (*CheckedCRL, error) {
 		}
 	}
 	var wrapped, list cryptobyte.String
-	if !tbs.ReadASN1(&wrapped, cbasn1.Tag(0).ContextSpecific().Constructed()) || !wrapped.ReadASN1(&list, cbasn1.SEQUENCE) || !wrapped.Empty() || !tbs.Empty() {
+	if !tbs.ReadASN1(
+		&wrapped, cbasn1.Tag(0).ContextSpecific().Constructed(),
+	) || !wrapped.ReadASN1(&list, cbasn1.SEQUENCE) || !wrapped.Empty() || !tbs.Empty() {
 		return nil, refuse
 	}
 	extensions, ok := extension.ParseList(list)

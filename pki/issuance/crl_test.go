@@ -38,7 +38,14 @@ func signCRL(t testing.TB, key memoryKey, entries ...issuance.RevokedCertificate
 		}
 	}
 	now := time.Date(2026, 11, 21, 7, 0, 0, 0, time.UTC)
-	return issuance.SignCRL(t.Context(), issuance.CRL{Issuer: issuerName, AuthorityKeyID: extension.KeyIdentifier(key.PublicKey()), Number: big.NewInt(1), ThisUpdate: now, NextUpdate: now.Add(time.Hour)}, all, key)
+	return issuance.SignCRL(
+		t.Context(),
+		issuance.CRL{
+			Issuer: issuerName, AuthorityKeyID: extension.KeyIdentifier(key.PublicKey()), Number: big.NewInt(1), ThisUpdate: now,
+			NextUpdate: now.Add(time.Hour),
+		},
+		all, key,
+	)
 }
 
 func TestEntriesAreReadAsWritten(t *testing.T) {
@@ -64,7 +71,9 @@ func TestEntriesAreReadAsWritten(t *testing.T) {
 	}
 	for i, got := range list.RevokedCertificateEntries {
 		want, dates := entries[i], 0
-		if got.SerialNumber.Cmp(new(big.Int).SetBytes(want.SerialNumber)) != 0 || !got.RevocationTime.Equal(want.RevokedAt) || got.ReasonCode != want.Reason {
+		if got.SerialNumber.Cmp(
+			new(big.Int).SetBytes(want.SerialNumber),
+		) != 0 || !got.RevocationTime.Equal(want.RevokedAt) || got.ReasonCode != want.Reason {
 			t.Errorf("entry %d: %+v", i, got)
 		}
 		for _, e := range got.Extensions {
@@ -107,7 +116,8 @@ func TestEntriesThatMustNotBeListedAreRefused(t *testing.T) {
 		}
 	}
 	broken := fmt.Errorf("the database is gone")
-	_, err := issuance.SignCRL(t.Context(), issuance.CRL{Issuer: issuerName, Number: big.NewInt(1), ThisUpdate: at, NextUpdate: at.Add(time.Hour)},
+	_, err := issuance.SignCRL(
+		t.Context(), issuance.CRL{Issuer: issuerName, Number: big.NewInt(1), ThisUpdate: at, NextUpdate: at.Add(time.Hour)},
 		func(yield func(issuance.RevokedCertificate, error) bool) {
 			if yield(issuance.RevokedCertificate{}, broken) {
 				t.Error("it went on after an error")
@@ -134,7 +144,9 @@ func BenchmarkCRL100000(b *testing.B) {
 
 func FuzzCheckCRL(f *testing.F) {
 	key := p256(f)
-	der, err := signCRL(f, key, issuance.RevokedCertificate{SerialNumber: []byte{5}, RevokedAt: time.Date(2026, 5, 6, 7, 8, 9, 0, time.UTC), Reason: 1})
+	der, err := signCRL(
+		f, key, issuance.RevokedCertificate{SerialNumber: []byte{5}, RevokedAt: time.Date(2026, 5, 6, 7, 8, 9, 0, time.UTC), Reason: 1},
+	)
 	if err != nil {
 		f.Fatal(err)
 	}

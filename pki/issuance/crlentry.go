@@ -46,7 +46,8 @@ func (r *RevokedCertificate) append(list []byte, delta bool) ([]byte, error) {
 		return list, errors.New("a serial number must be positive and have at most 20 bytes") // RFC 5280 4.1.2.2
 	case r.Reason < 0 || r.Reason > 10 || r.Reason == 7 || r.Reason == RemoveFromCRL && !delta:
 		return list, fmt.Errorf("%d is not a valid reason in this CRL", r.Reason)
-	case revokedAt.Year() < 1950 || revokedAt.Year() > 9999 || !r.InvalidityDate.IsZero() && (invalidity.Year() < 0 || invalidity.Year() > 9999):
+	case revokedAt.Year() < 1950 || revokedAt.Year() > 9999 || !r.InvalidityDate.IsZero() && (invalidity.Year() < 0 ||
+		invalidity.Year() > 9999):
 		return list, errors.New("the dates of a revocation must be between the years 1950 and 9999")
 	}
 	start := len(list)
@@ -177,7 +178,8 @@ func listed(r *bufio.Reader) (one ListedCertificate, length int, ok bool) {
 	}
 	s := cryptobyte.String(entry[start:])
 	var serial cryptobyte.String
-	if !s.ReadASN1(&serial, asn1.INTEGER) || !s.ReadASN1Element(&one.date, asn1.UTCTime) && !s.ReadASN1Element(&one.date, asn1.GeneralizedTime) {
+	if !s.ReadASN1(&serial, asn1.INTEGER) || !s.ReadASN1Element(&one.date, asn1.UTCTime) &&
+		!s.ReadASN1Element(&one.date, asn1.GeneralizedTime) {
 		return one, 0, false
 	}
 	one.SerialNumber = bytes.TrimLeft(serial, "\x00")

@@ -16,7 +16,10 @@ import (
 // Values of the extensions worked out by hand from RFC 5280 5.2.3 to 5.2.6.
 func TestDeltaAndShardSayWhatTheyAre(t *testing.T) {
 	key, now := p256(t), time.Date(2026, 11, 21, 7, 0, 0, 0, time.UTC)
-	template := issuance.CRL{Issuer: issuerName, AuthorityKeyID: extension.KeyIdentifier(key.PublicKey()), Number: big.NewInt(300), ThisUpdate: now, NextUpdate: now.Add(time.Hour)}
+	template := issuance.CRL{
+		Issuer: issuerName, AuthorityKeyID: extension.KeyIdentifier(key.PublicKey()), Number: big.NewInt(300), ThisUpdate: now,
+		NextUpdate: now.Add(time.Hour),
+	}
 	read := func(c issuance.CRL, entries ...issuance.RevokedCertificate) (map[string]string, *issuance.CheckedCRL) {
 		t.Helper()
 		b, err := issuance.NewCRL(c, key)
@@ -53,14 +56,16 @@ func TestDeltaAndShardSayWhatTheyAre(t *testing.T) {
 	delta := template
 	delta.DeltaBase, delta.DistributionPoint = big.NewInt(299), "http://a"
 	got, checked := read(delta, issuance.RevokedCertificate{SerialNumber: []byte{5}, RevokedAt: now, Reason: issuance.RemoveFromCRL})
-	if got["2.5.29.27"] != "critical 0202012b" || got["2.5.29.20"] != "0202012c" || got["2.5.29.28"] != "critical 300ea00ca00a8608687474703a2f2f61" || checked.DeltaBase.Int64() != 299 ||
+	if got["2.5.29.27"] != "critical 0202012b" || got["2.5.29.20"] != "0202012c" ||
+		got["2.5.29.28"] != "critical 300ea00ca00a8608687474703a2f2f61" || checked.DeltaBase.Int64() != 299 ||
 		checked.DistributionPoint != "http://a" {
 		t.Errorf("delta CRL of a shard: %v %+v", got, checked)
 	}
 	complete := template
 	complete.FreshestCRL = "http://a"
 	got, checked = read(complete)
-	if got["2.5.29.46"] != "3010300ea00ca00a8608687474703a2f2f61" || got["2.5.29.27"] != "" || got["2.5.29.28"] != "" || checked.DeltaBase != nil {
+	if got["2.5.29.46"] != "3010300ea00ca00a8608687474703a2f2f61" || got["2.5.29.27"] != "" || got["2.5.29.28"] != "" ||
+		checked.DeltaBase != nil {
 		t.Errorf("complete CRL: %v %+v", got, checked)
 	}
 	for what, change := range map[string]func(*issuance.CRL){
@@ -83,7 +88,12 @@ func TestListsOfEverySizeAreRead(t *testing.T) {
 	for _, n := range []int{0, 1, 2, 3, 5, 200, 1000, 1700, 3000} {
 		var entries []issuance.RevokedCertificate
 		for i := range n {
-			entries = append(entries, issuance.RevokedCertificate{SerialNumber: []byte{byte(i>>8) | 0x80, byte(i), 1}, RevokedAt: at, Reason: i % 6, InvalidityDate: at})
+			entries = append(
+				entries,
+				issuance.RevokedCertificate{
+					SerialNumber: []byte{byte(i>>8) | 0x80, byte(i), 1}, RevokedAt: at, Reason: i % 6, InvalidityDate: at,
+				},
+			)
 		}
 		der, err := signCRL(t, key, entries...)
 		if err != nil {
@@ -116,7 +126,9 @@ func TestListsOfEverySizeAreRead(t *testing.T) {
 
 func FuzzCRLEntries(f *testing.F) {
 	key := p256(f)
-	der, err := signCRL(f, key, issuance.RevokedCertificate{SerialNumber: []byte{5}, RevokedAt: time.Date(2026, 5, 6, 7, 8, 9, 0, time.UTC), Reason: 1})
+	der, err := signCRL(
+		f, key, issuance.RevokedCertificate{SerialNumber: []byte{5}, RevokedAt: time.Date(2026, 5, 6, 7, 8, 9, 0, time.UTC), Reason: 1},
+	)
 	if err != nil {
 		f.Fatal(err)
 	}

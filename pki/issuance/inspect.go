@@ -51,7 +51,9 @@ func Inspect(certificate []byte) (*Details, error) {
 	var serial []byte
 	if !input.ReadASN1(&outer, cbasn1.SEQUENCE) || !input.Empty() || !outer.ReadASN1(&tbs, cbasn1.SEQUENCE) ||
 		!outer.ReadASN1Element(&outerSignature, cbasn1.SEQUENCE) || !outer.SkipASN1(cbasn1.BIT_STRING) || !outer.Empty() ||
-		!tbs.SkipOptionalASN1(cbasn1.Tag(0).ContextSpecific().Constructed()) || !tbs.ReadASN1Bytes(&serial, cbasn1.INTEGER) || len(serial) == 0 ||
+		!tbs.SkipOptionalASN1(
+			cbasn1.Tag(0).ContextSpecific().Constructed(),
+		) || !tbs.ReadASN1Bytes(&serial, cbasn1.INTEGER) || len(serial) == 0 ||
 		!tbs.ReadASN1Element(&signature, cbasn1.SEQUENCE) || !tbs.ReadASN1Element(&issuer, cbasn1.SEQUENCE) ||
 		!tbs.ReadASN1(&validity, cbasn1.SEQUENCE) || !readTime(&validity, &d.NotBefore) || !readTime(&validity, &d.NotAfter) ||
 		!tbs.ReadASN1Element(&subject, cbasn1.SEQUENCE) || !tbs.ReadASN1Element(&key, cbasn1.SEQUENCE) ||
@@ -187,7 +189,9 @@ func (d *Details) readDistributionPoints(value cryptobyte.String) bool {
 	for !points.Empty() {
 		var point, name, full cryptobyte.String
 		var named bool
-		if !points.ReadASN1(&point, cbasn1.SEQUENCE) || !point.ReadOptionalASN1(&name, &named, cbasn1.Tag(0).ContextSpecific().Constructed()) {
+		if !points.ReadASN1(&point, cbasn1.SEQUENCE) || !point.ReadOptionalASN1(
+			&name, &named, cbasn1.Tag(0).ContextSpecific().Constructed(),
+		) {
 			return false
 		}
 		if !named || !name.ReadASN1(&full, cbasn1.Tag(0).ContextSpecific().Constructed()) {

@@ -106,10 +106,19 @@ func TestForeignVerification(t *testing.T) {
 			dir := t.TempDir()
 			root, leafKey := newKey(t, a), newKey(t, a.OCSPSignerAlgorithm())
 			rootID := extension.KeyIdentifier(root.PublicKey())
-			rootDER := certify(t, root, "CN=Root", issuance.Certificate{Subject: subject(t, "CN=Root"), PublicKey: root.PublicKey(), Extensions: []extension.Extension{
-				extension.BasicConstraints(true, nil), extension.KeyUsage(extension.KeyCertSign, extension.CRLSign, extension.DigitalSignature), extension.SubjectKeyIdentifier(rootID)}})
-			leafDER := certify(t, root, "CN=Root", issuance.Certificate{Subject: subject(t, "CN=Leaf"), PublicKey: leafKey.PublicKey(), Extensions: []extension.Extension{
-				extension.BasicConstraints(false, nil), extension.KeyUsage(extension.DigitalSignature), extension.AuthorityKeyIdentifier(rootID), extension.SubjectKeyIdentifier(extension.KeyIdentifier(leafKey.PublicKey()))}})
+			rootDER := certify(
+				t, root, "CN=Root",
+				issuance.Certificate{Subject: subject(t, "CN=Root"), PublicKey: root.PublicKey(), Extensions: []extension.Extension{
+					extension.BasicConstraints(true, nil), extension.KeyUsage(
+						extension.KeyCertSign, extension.CRLSign, extension.DigitalSignature,
+					), extension.SubjectKeyIdentifier(rootID)}})
+			leafDER := certify(
+				t, root, "CN=Root",
+				issuance.Certificate{Subject: subject(t, "CN=Leaf"), PublicKey: leafKey.PublicKey(), Extensions: []extension.Extension{
+					extension.BasicConstraints(false, nil), extension.KeyUsage(extension.DigitalSignature),
+					extension.AuthorityKeyIdentifier(rootID), extension.SubjectKeyIdentifier(
+						extension.KeyIdentifier(leafKey.PublicKey()),
+					)}})
 			rootCert, err := x509.ParseCertificate(rootDER)
 			if err != nil {
 				t.Fatal(err)
@@ -122,12 +131,25 @@ func TestForeignVerification(t *testing.T) {
 				t.Errorf("crypto/x509: %v", err)
 			}
 			d, err := issuance.Inspect(leafDER)
-			if err != nil || d.IsCA || len(d.KeyUsages) != 1 || d.SignatureAlgorithm == "" || strings.Contains(d.SignatureAlgorithm, "1.2.") {
+			if err != nil || d.IsCA || len(d.KeyUsages) != 1 || d.SignatureAlgorithm == "" ||
+				strings.Contains(d.SignatureAlgorithm, "1.2.") {
 				t.Errorf("inspected: %+v %v", d, err)
 			}
-			entry := issuance.RevokedCertificate{SerialNumber: leaf.SerialNumber.Bytes(), RevokedAt: time.Now().Add(-time.Minute), Reason: 1, InvalidityDate: time.Now().Add(-2 * time.Minute)}
-			var entries iter.Seq2[issuance.RevokedCertificate, error] = func(yield func(issuance.RevokedCertificate, error) bool) { yield(entry, nil) }
-			crl, err := issuance.SignCRL(t.Context(), issuance.CRL{Issuer: rootCert.RawSubject, AuthorityKeyID: rootID, Number: big.NewInt(7), ThisUpdate: time.Now().Add(-time.Minute), NextUpdate: time.Now().Add(time.Hour), ExpiredCertsOnCRL: rootCert.NotBefore}, entries, root)
+			entry := issuance.RevokedCertificate{
+				SerialNumber: leaf.SerialNumber.Bytes(), RevokedAt: time.Now().Add(-time.Minute), Reason: 1,
+				InvalidityDate: time.Now().Add(-2 * time.Minute),
+			}
+			var entries iter.Seq2[issuance.RevokedCertificate, error] = func(yield func(issuance.RevokedCertificate, error) bool) {
+				yield(entry, nil)
+			}
+			crl, err := issuance.SignCRL(
+				t.Context(),
+				issuance.CRL{
+					Issuer: rootCert.RawSubject, AuthorityKeyID: rootID, Number: big.NewInt(7), ThisUpdate: time.Now().Add(-time.Minute),
+					NextUpdate: time.Now().Add(time.Hour), ExpiredCertsOnCRL: rootCert.NotBefore,
+				},
+				entries, root,
+			)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -141,14 +163,21 @@ func TestForeignVerification(t *testing.T) {
 			if a.PostQuantum {
 				return
 			}
-			rootFile, leafFile, crlFile := write(t, dir, "root.pem", "CERTIFICATE", rootDER), write(t, dir, "leaf.pem", "CERTIFICATE", leafDER), write(t, dir, "crl.pem", "X509 CRL", crl)
+			rootFile, leafFile, crlFile := write(
+				t, dir, "root.pem", "CERTIFICATE", rootDER,
+			), write(t, dir, "leaf.pem", "CERTIFICATE", leafDER), write(t, dir, "crl.pem", "X509 CRL", crl)
 			if out := openssl(t, "verify", "-x509_strict", "-CAfile", rootFile, leafFile); !strings.Contains(out, ": OK") {
 				t.Error(out)
 			}
-			if out := openssl(t, "crl", "-in", crlFile, "-CAfile", rootFile, "-noout", "-text"); !strings.Contains(out, "verify OK") || !strings.Contains(out, "Key Compromise") || !strings.Contains(out, "Invalidity Date") {
+			if out := openssl(
+				t, "crl", "-in", crlFile, "-CAfile", rootFile, "-noout", "-text",
+			); !strings.Contains(out, "verify OK") || !strings.Contains(out, "Key Compromise") ||
+				!strings.Contains(out, "Invalidity Date") {
 				t.Error(out)
 			}
-			if out := openssl(t, "verify", "-CAfile", rootFile, "-CRLfile", crlFile, "-crl_check", leafFile); !strings.Contains(out, "certificate revoked") {
+			if out := openssl(
+				t, "verify", "-CAfile", rootFile, "-CRLfile", crlFile, "-crl_check", leafFile,
+			); !strings.Contains(out, "certificate revoked") {
 				t.Error(out)
 			}
 			request := filepath.Join(dir, "request.der")
@@ -170,9 +199,14 @@ func TestForeignVerification(t *testing.T) {
 			}
 			now := time.Now()
 			// The CA responds itself here, so that OpenSSL finds the key by its name.
-			answer, err := ocsp.SignResponse(t.Context(), ocsp.Response{ResponderKeyHash: sha1Of(bits), ProducedAt: now, Nonce: parsed.Nonce, Responses: []ocsp.SingleResponse{
-				{CertID: parsed.CertIDs[0], Status: ocsp.Revoked, RevokedAt: now.Add(-time.Minute), Reason: 1, ThisUpdate: now, NextUpdate: now.Add(time.Hour), ArchiveCutoff: rootCert.NotBefore},
-				{CertID: parsed.CertIDs[1], Status: ocsp.Good, ThisUpdate: now, NextUpdate: now.Add(time.Hour)}}}, root)
+			answer, err := ocsp.SignResponse(
+				t.Context(),
+				ocsp.Response{ResponderKeyHash: sha1Of(bits), ProducedAt: now, Nonce: parsed.Nonce, Responses: []ocsp.SingleResponse{
+					{
+						CertID: parsed.CertIDs[0], Status: ocsp.Revoked, RevokedAt: now.Add(-time.Minute), Reason: 1, ThisUpdate: now,
+						NextUpdate: now.Add(time.Hour), ArchiveCutoff: rootCert.NotBefore,
+					},
+					{CertID: parsed.CertIDs[1], Status: ocsp.Good, ThisUpdate: now, NextUpdate: now.Add(time.Hour)}}}, root)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -180,8 +214,12 @@ func TestForeignVerification(t *testing.T) {
 			if err := os.WriteFile(response, answer, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			out := openssl(t, "ocsp", "-respin", response, "-no_nonce", "-issuer", rootFile, "-cert", leafFile, "-cert", rootFile, "-CAfile", rootFile)
-			if !strings.Contains(out, "Response verify OK") || !strings.Contains(out, "leaf.pem: revoked") || !strings.Contains(out, "root.pem: good") {
+			out := openssl(
+				t, "ocsp", "-respin", response, "-no_nonce", "-issuer", rootFile, "-cert", leafFile, "-cert", rootFile, "-CAfile",
+				rootFile,
+			)
+			if !strings.Contains(out, "Response verify OK") || !strings.Contains(out, "leaf.pem: revoked") ||
+				!strings.Contains(out, "root.pem: good") {
 				t.Error(out)
 			}
 		})
@@ -191,7 +229,10 @@ func TestForeignVerification(t *testing.T) {
 func TestPrepareRefusesWhatMustNotBeSigned(t *testing.T) {
 	a := algorithm.All()[6]
 	key := newKey(t, a)
-	good := issuance.Certificate{SerialNumber: issuance.NewSerialNumber(time.Now()), Issuer: subject(t, "CN=I"), Subject: subject(t, "CN=S"), NotBefore: time.Now(), NotAfter: time.Now().Add(time.Hour), PublicKey: key.PublicKey()}
+	good := issuance.Certificate{
+		SerialNumber: issuance.NewSerialNumber(time.Now()), Issuer: subject(t, "CN=I"), Subject: subject(t, "CN=S"), NotBefore: time.Now(),
+		NotAfter: time.Now().Add(time.Hour), PublicKey: key.PublicKey(),
+	}
 	for what, change := range map[string]func(*issuance.Certificate){
 		"no serial number":      func(c *issuance.Certificate) { c.SerialNumber = []byte{0} },
 		"serial of 21 octets":   func(c *issuance.Certificate) { c.SerialNumber = append([]byte{0x80}, make([]byte, 20)...) },

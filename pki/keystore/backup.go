@@ -73,7 +73,9 @@ func backupAEAD(key []byte) (cipher.AEAD, error) {
 // Backup encrypts the key-encryption key, every software key and every wrapped key, and files beside them, and splits the key of the backup
 // into shares of which any threshold open it. Keys that tokens made themselves never leave them: their makers' tools back
 // them up.
-func Backup(ctx context.Context, set Set, kek *KEK, files map[string][]byte, threshold, shares int) (backup []byte, parts []string, report BackupReport, err error) {
+func Backup(
+	ctx context.Context, set Set, kek *KEK, files map[string][]byte, threshold, shares int,
+) (backup []byte, parts []string, report BackupReport, err error) {
 	if threshold < 2 || shares < threshold || shares > 20 {
 		return nil, nil, report, errors.New("at least 2 shares must be needed, and there can be at most 20 of them")
 	}
@@ -132,7 +134,15 @@ func Backup(ctx context.Context, set Set, kek *KEK, files map[string][]byte, thr
 		if err != nil {
 			return nil, nil, report, err
 		}
-		parts = append(parts, withChecksum(fmt.Sprintf("%s:%s:%d:%s:%s", shareMagic, id, threshold, hex.EncodeToString(number[:1]), base64.RawURLEncoding.EncodeToString(value))))
+		parts = append(
+			parts,
+			withChecksum(
+				fmt.Sprintf(
+					"%s:%s:%d:%s:%s", shareMagic, id, threshold, hex.EncodeToString(number[:1]),
+					base64.RawURLEncoding.EncodeToString(value),
+				),
+			),
+		)
 	}
 	return aead.Seal([]byte(header), nil, text, []byte(header)), parts, report, nil
 }

@@ -152,7 +152,9 @@ func TestABackupOpensWithItsOwnSharesOnly(t *testing.T) {
 			t.Fatalf("octet %d altered, and it opens", n)
 		}
 	}
-	if _, err := Restore(t.Context(), Set{{Name: "other", Store: software}}, kek, backup, shares[:3]); err == nil || !strings.Contains(err.Error(), "software") {
+	if _, err := Restore(
+		t.Context(), Set{{Name: "other", Store: software}}, kek, backup, shares[:3],
+	); err == nil || !strings.Contains(err.Error(), "software") {
 		t.Errorf("a store that is not there: %v", err)
 	}
 	for _, c := range [][2]int{{1, 3}, {4, 3}, {2, 21}} {
@@ -295,7 +297,10 @@ func TestSourcesOfTheKEK(t *testing.T) {
 	asked := 0
 	help := KEKHelp{Token: Sealer(hsm), Passphrase: func(string, bool) (string, error) { asked++; return "correct horse battery", nil }}
 	t.Setenv("TEST_KEK", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
-	for _, source := range []string{"file:" + filepath.Join(dir, "plain"), "env:TEST_KEK", "passphrase:" + filepath.Join(dir, "age"), "hsm:" + filepath.Join(dir, "hsm")} {
+	for _, source := range []string{
+		"file:" + filepath.Join(dir, "plain"), "env:TEST_KEK", "passphrase:" + filepath.Join(dir, "age"),
+		"hsm:" + filepath.Join(dir, "hsm"),
+	} {
 		first, err := OpenKEK(source, help)
 		if err != nil {
 			t.Fatalf("%s: %v", source, err)
@@ -323,10 +328,14 @@ func TestSourcesOfTheKEK(t *testing.T) {
 		t.Errorf("the passphrase was asked for %d times in two processes", asked)
 	}
 	help.Passphrase = func(string, bool) (string, error) { return "wrong", nil }
-	if _, err := OpenKEK("passphrase:"+filepath.Join(dir, "age"), help); err == nil || !strings.Contains(err.Error(), "passphrase does not open") {
+	if _, err := OpenKEK(
+		"passphrase:"+filepath.Join(dir, "age"), help,
+	); err == nil || !strings.Contains(err.Error(), "passphrase does not open") {
 		t.Errorf("%v", err)
 	}
-	for source, says := range map[string]string{"env:NOT_SET": "not set", "hsm:": "must be given", "": "must be given", "vault:x": "must be given"} {
+	for source, says := range map[string]string{
+		"env:NOT_SET": "not set", "hsm:": "must be given", "": "must be given", "vault:x": "must be given",
+	} {
 		if _, err := OpenKEK(source, help); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%q: %v", source, err)
 		}

@@ -195,7 +195,9 @@ func (k *KEK) Unseal(purpose string, sealed, additional []byte) ([]byte, error) 
 			return nil, err
 		}
 		if m, ok = k.member(id); !ok {
-			return nil, fmt.Errorf("a sealed secret cannot be opened: it was sealed with the key-encryption key %x, which is not the one in use", id)
+			return nil, fmt.Errorf(
+				"a sealed secret cannot be opened: it was sealed with the key-encryption key %x, which is not the one in use", id,
+			)
 		}
 	}
 	plaintext, err := m.aead(purpose).Open(nil, nil, sealed[1+kekIDSize:], additional)

@@ -108,7 +108,10 @@ func (v kekVariable) read() (string, error) {
 }
 
 func (v kekVariable) write(string) error {
-	return fmt.Errorf("%w: put the new key in front of the old one in %s, with a comma between them, restart the servers, and rotate again", ErrReadOnly, v)
+	return fmt.Errorf(
+		"%w: put the new key in front of the old one in %s, with a comma between them, restart the servers, and rotate again", ErrReadOnly,
+		v,
+	)
 }
 
 func (v kekVariable) stamp() (string, error) { return "set", nil }
@@ -146,7 +149,9 @@ func (f *kekFile) read() (string, error) {
 		return "", fmt.Errorf("the key-encryption key %s can be read by others: chmod 600 it, and think about who may have read it", f.path)
 	}
 	if !ours(info) {
-		return "", fmt.Errorf("the key-encryption key %s belongs to another user, who can replace it: chown it to the one that runs the server", f.path)
+		return "", fmt.Errorf(
+			"the key-encryption key %s belongs to another user, who can replace it: chown it to the one that runs the server", f.path,
+		)
 	}
 	content, err := io.ReadAll(file)
 	if err != nil {

@@ -17,7 +17,8 @@ func TestFileStore(t *testing.T) {
 	dir, kekFile := filepath.Join(t.TempDir(), "keys"), filepath.Join(t.TempDir(), "kek")
 	// Longer keys and smaller hash-based signatures are the same code and slow.
 	algorithms := slices.DeleteFunc(slices.Clone(algorithm.All()), func(a *algorithm.Algorithm) bool {
-		return a.Family == "RSA" && a.SecurityBits > 112 || a.Family == "Composite" && a.Label != "MLDSA44-RSA2048-PSS" && a.Label != "MLDSA44-ECDSA-P256" ||
+		return a.Family == "RSA" && a.SecurityBits > 112 || a.Family == "Composite" && a.Label != "MLDSA44-RSA2048-PSS" &&
+			a.Label != "MLDSA44-ECDSA-P256" ||
 			a.OCSPSignerAlgorithm() != a || strings.Contains(a.Label, "192f") || strings.Contains(a.Label, "256f")
 	})
 	algorithms[0], algorithms[2] = algorithms[2], algorithms[0] // the first is tried most
@@ -38,7 +39,8 @@ func TestTokenStore(t *testing.T) {
 	uri, dir := tokentest.New(t), t.TempDir()
 	// One algorithm of each kind in the token, and of each library that is wrapped.
 	var algorithms []*algorithm.Algorithm
-	for _, label := range []string{"ECDSAP256+SHA256", "ECDSAP384+SHA384", "ECDSAP521+SHA512", "RSA-2048+PKCS15-SHA256", "RSA-2048+PSS-SHA256", "RSA-4096+PSS-SHA512",
+	for _, label := range []string{
+		"ECDSAP256+SHA256", "ECDSAP384+SHA384", "ECDSAP521+SHA512", "RSA-2048+PKCS15-SHA256", "RSA-2048+PSS-SHA256", "RSA-4096+PSS-SHA512",
 		"Ed25519", "ML-DSA-65", "Hash-SLH-DSA-SHA2-128f-With-SHA256", "Falcon-512", "MLDSA44-ECDSA-P256"} {
 		a, err := algorithm.ForLabel(label)
 		if err != nil {
@@ -75,7 +77,9 @@ func TestWrappedStore(t *testing.T) {
 
 func TestUnknownKindsOfStoreNameTheKnownOnes(t *testing.T) {
 	for _, uri := range []string{"", "file:", "pkcs11:", "/var/keys"} {
-		if _, err := keystore.OpenStore(uri, keystore.Options{}); err == nil || !strings.HasPrefix(err.Error(), "a key store must be given as file:DIR or pkcs11:") {
+		if _, err := keystore.OpenStore(uri, keystore.Options{}); err == nil || !strings.HasPrefix(
+			err.Error(), "a key store must be given as file:DIR or pkcs11:",
+		) {
 			t.Errorf("%q: %v", uri, err)
 		}
 	}

@@ -13,7 +13,10 @@ import (
 // No form of CRL, empty or with any reason, has an error by the standards.
 func TestEveryFormOfCRLIsClean(t *testing.T) {
 	a := root(t, "ECDSAP256+SHA256")
-	plain := issuance.CRL{Issuer: a.issuer.Subject, AuthorityKeyID: extension.KeyIdentifier(a.key.PublicKey()), Number: big.NewInt(300), ThisUpdate: now, NextUpdate: now.Add(24 * time.Hour)}
+	plain := issuance.CRL{
+		Issuer: a.issuer.Subject, AuthorityKeyID: extension.KeyIdentifier(a.key.PublicKey()), Number: big.NewInt(300), ThisUpdate: now,
+		NextUpdate: now.Add(24 * time.Hour),
+	}
 	forms := map[string]func(*issuance.CRL){
 		"complete":               func(*issuance.CRL) {},
 		"with a delta beside it": func(c *issuance.CRL) { c.FreshestCRL = "http://pki.example/delta.crl" },

@@ -62,7 +62,10 @@ func request(t testing.TB, key algorithm.PrivateKey, subject string, sans ...san
 	if err != nil {
 		t.Fatal(err)
 	}
-	return profile.Request{Subject: mustName(t, subject), SANs: sans, PublicKey: key.PublicKey(), KeyInfo: info, Vouched: profile.Voucher{Source: profile.Person, CSR: true}}
+	return profile.Request{
+		Subject: mustName(t, subject), SANs: sans, PublicKey: key.PublicKey(), KeyInfo: info,
+		Vouched: profile.Voucher{Source: profile.Person, CSR: true},
+	}
 }
 
 func (a *authority) issue(t testing.TB, profileID string, r profile.Request) []byte {
@@ -75,8 +78,10 @@ func (a *authority) issue(t testing.TB, profileID string, r profile.Request) []b
 	if err != nil {
 		t.Fatalf("%s: %v", profileID, err)
 	}
-	prepared, err := issuance.Prepare(issuance.Certificate{SerialNumber: issuance.NewSerialNumber(now), Issuer: a.issuer.Subject, Subject: result.Subject,
-		NotBefore: result.NotBefore, NotAfter: result.NotAfter, PublicKey: result.PublicKey, Extensions: result.Extensions}, a.algorithm)
+	prepared, err := issuance.Prepare(
+		issuance.Certificate{SerialNumber: issuance.NewSerialNumber(now), Issuer: a.issuer.Subject, Subject: result.Subject,
+			NotBefore: result.NotBefore, NotAfter: result.NotAfter, PublicKey: result.PublicKey, Extensions: result.Extensions},
+		a.algorithm)
 	if err != nil {
 		t.Fatalf("%s: %v", profileID, err)
 	}
@@ -98,7 +103,9 @@ func root(t testing.TB, label string) *authority {
 	a := &authority{}
 	a.algorithm, a.key = generate(t, label)
 	r := request(t, a.key, "CN=Root,O=Example,C=CA")
-	a.issuer = profile.Issuer{CAType: profile.CATypeRoot, Subject: r.Subject.DER(), SubjectKeyID: extension.KeyIdentifier(a.key.PublicKey())}
+	a.issuer = profile.Issuer{
+		CAType: profile.CATypeRoot, Subject: r.Subject.DER(), SubjectKeyID: extension.KeyIdentifier(a.key.PublicKey()),
+	}
 	a.certificate = a.issue(t, "basic-ca-root", r)
 	a.issuer.NotBefore, a.issuer.NotAfter = now.Add(-time.Minute), now.AddDate(20, 0, 0)
 	urls(a)
@@ -111,7 +118,10 @@ func (a *authority) below(t testing.TB, label, profileID, caType, subject string
 	b.algorithm, b.key = generate(t, label)
 	r := request(t, b.key, subject)
 	b.certificate = a.issue(t, profileID, r)
-	b.issuer = profile.Issuer{CAType: caType, Subject: r.Subject.DER(), SubjectKeyID: extension.KeyIdentifier(b.key.PublicKey()), NotBefore: now.Add(-time.Minute), NotAfter: now.AddDate(10, 0, 0)}
+	b.issuer = profile.Issuer{
+		CAType: caType, Subject: r.Subject.DER(), SubjectKeyID: extension.KeyIdentifier(b.key.PublicKey()),
+		NotBefore: now.Add(-time.Minute), NotAfter: now.AddDate(10, 0, 0),
+	}
 	if caType == profile.CATypeIssuing {
 		b.issuer.PathLen = new(int)
 	}
@@ -138,14 +148,21 @@ func names(p *profile.Profile) (string, []san.GeneralName) {
 	person := "CN=Ann Example,E=ann@example.com,O=Example,C=CA"
 	switch p.Group {
 	case "privatessl", "multiuse", "cmp", "est", "scep":
-		return "CN=www.example.com,O=Example,C=CA", []san.GeneralName{{Type: san.DNSName, Value: "www.example.com"}, {Type: san.DNSName, Value: "*.example.com"},
+		return "CN=www.example.com,O=Example,C=CA", []san.GeneralName{
+			{Type: san.DNSName, Value: "www.example.com"}, {Type: san.DNSName, Value: "*.example.com"},
 			{Type: san.IPAddress, Value: "192.0.2.1"}, {Type: san.URI, Value: "spiffe://example.com/web"}}
 	case "smime", "intune", "mobile", "mdmws":
-		return person, []san.GeneralName{{Type: san.Email, Value: "ann@example.com"}, {Type: san.URI, Value: "tag:microsoft.com,2022-09-14:sid:S-1-5-21-1-2-3-500"}}
+		return person, []san.GeneralName{
+			{Type: san.Email, Value: "ann@example.com"}, {Type: san.URI, Value: "tag:microsoft.com,2022-09-14:sid:S-1-5-21-1-2-3-500"},
+		}
 	case "smartcard", "wstep":
-		return "CN=Ann,OU=People,DC=example,DC=com", []san.GeneralName{{Type: san.UPN, Value: "ann@example.com"}, {Type: san.DNSName, Value: "dc1.example.com"}}
+		return "CN=Ann,OU=People,DC=example,DC=com", []san.GeneralName{
+			{Type: san.UPN, Value: "ann@example.com"}, {Type: san.DNSName, Value: "dc1.example.com"},
+		}
 	case "esim":
-		return "CN=SM-DP Example,O=Example,C=CA", []san.GeneralName{{Type: san.RegisteredID, Value: "2.999.10"}, {Type: san.DNSName, Value: "smdp.example.com"}}
+		return "CN=SM-DP Example,O=Example,C=CA", []san.GeneralName{
+			{Type: san.RegisteredID, Value: "2.999.10"}, {Type: san.DNSName, Value: "smdp.example.com"},
+		}
 	}
 	return "CN=" + p.Group + " example,O=Example,C=CA", nil
 }
@@ -209,7 +226,9 @@ func verify(t *testing.T, p *profile.Profile, der []byte, authorities ...*author
 			between.AddCert(certificate)
 		}
 	}
-	if _, err := leaf.Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}}); err != nil {
+	if _, err := leaf.Verify(
+		x509.VerifyOptions{Roots: roots, Intermediates: between, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}},
+	); err != nil {
 		t.Errorf("%s: no path to the root: %v", p.ID, err)
 	}
 	if leaf.IsCA != p.IsCA() {
@@ -223,8 +242,13 @@ func TestFindings(t *testing.T) {
 	}
 	a := root(t, "ECDSAP256+SHA256")
 	_, key := generate(t, "ECDSAP256+SHA256")
-	bad := issuance.Certificate{SerialNumber: issuance.NewSerialNumber(now), Issuer: a.issuer.Subject, Subject: mustName(t, "CN=x").DER(), NotBefore: now, NotAfter: now.AddDate(1, 0, 0),
-		PublicKey: key.PublicKey(), Extensions: []extension.Extension{{ID: extension.OIDSubjectAltName, Value: []byte{0x30, 5, 0x82, 3, '.', 'a', 'b'}}, {ID: extension.OIDKeyUsage, Critical: true, Value: []byte{3, 2, 5, 0xa0}}}}
+	bad := issuance.Certificate{
+		SerialNumber: issuance.NewSerialNumber(now), Issuer: a.issuer.Subject, Subject: mustName(t, "CN=x").DER(), NotBefore: now,
+		NotAfter:  now.AddDate(1, 0, 0),
+		PublicKey: key.PublicKey(), Extensions: []extension.Extension{
+			{ID: extension.OIDSubjectAltName, Value: []byte{0x30, 5, 0x82, 3, '.', 'a', 'b'}},
+			{ID: extension.OIDKeyUsage, Critical: true, Value: []byte{3, 2, 5, 0xa0}},
+		}}
 	prepared, err := issuance.Prepare(bad, a.algorithm)
 	if err != nil {
 		t.Fatal(err)

@@ -144,7 +144,8 @@ func encodings(der cryptobyte.String) (all []encoding) {
 		for ok = sequence.ReadASN1(&set, cbasn1.SET); ok && !set.Empty(); {
 			var e encoding
 			var value cryptobyte.String
-			if ok = set.ReadASN1(&attribute, cbasn1.SEQUENCE) && attribute.ReadASN1ObjectIdentifier(&e.oid) && attribute.ReadAnyASN1(&value, &e.tag); ok {
+			if ok = set.ReadASN1(&attribute, cbasn1.SEQUENCE) && attribute.ReadASN1ObjectIdentifier(&e.oid) &&
+				attribute.ReadAnyASN1(&value, &e.tag); ok {
 				e.value = value
 				all = append(all, e)
 			}
@@ -154,8 +155,10 @@ func encodings(der cryptobyte.String) (all []encoding) {
 }
 
 func tagName(tag cbasn1.Tag) string {
-	names := map[cbasn1.Tag]string{cbasn1.UTF8String: "UTF8String", cbasn1.PrintableString: "PrintableString", cbasn1.IA5String: "IA5String",
-		cbasn1.T61String: "TeletexString", tagBMPString: "BMPString", tagUniversalString: "UniversalString", tagNumericString: "NumericString", tagVisibleString: "VisibleString"}
+	names := map[cbasn1.Tag]string{
+		cbasn1.UTF8String: "UTF8String", cbasn1.PrintableString: "PrintableString", cbasn1.IA5String: "IA5String",
+		cbasn1.T61String: "TeletexString", tagBMPString: "BMPString", tagUniversalString: "UniversalString",
+		tagNumericString: "NumericString", tagVisibleString: "VisibleString"}
 	if known, ok := names[tag]; ok {
 		return known
 	}

@@ -80,7 +80,9 @@ func (p *parser) attribute() (Attribute, error) {
 		if p.done() {
 			return Attribute{}, refuse("The name ends with a separator. Write type=value after it.")
 		}
-		return Attribute{}, refuse("%q is not of the form type=value. Escape a comma or plus sign inside a value with a backslash.", excerpt(p.text[p.at:]))
+		return Attribute{}, refuse(
+			"%q is not of the form type=value. Escape a comma or plus sign inside a value with a backslash.", excerpt(p.text[p.at:]),
+		)
 	}
 	keyword := strings.TrimRight(p.text[p.at:p.at+equals], " ")
 	if keyword == "" {
@@ -128,7 +130,9 @@ func (p *parser) value(t AttributeType) (string, error) {
 			kept = len(value)
 			continue
 		case ';', '"':
-			return "", refuse("The value of %s must have a backslash before special characters: write \\%c for the character %c.", t.Name, c, c)
+			return "", refuse(
+				"The value of %s must have a backslash before special characters: write \\%c for the character %c.", t.Name, c, c,
+			)
 		}
 		value = append(value, c)
 		p.at++
@@ -157,7 +161,10 @@ func (p *parser) escape(t AttributeType) (byte, error) {
 		p.at += 2
 		return rest[0], nil
 	}
-	return 0, refuse("The value of %s has a backslash before %q. Only special characters and two hexadecimal digits may follow a backslash.", t.Name, excerpt(rest))
+	return 0, refuse(
+		"The value of %s has a backslash before %q. Only special characters and two hexadecimal digits may follow a backslash.", t.Name,
+		excerpt(rest),
+	)
 }
 
 // quotedValue reads the quoted form of RFC 2253 section 4, which Windows and Java still write.

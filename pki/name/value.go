@@ -42,7 +42,9 @@ func checkValue(t AttributeType, value string) (string, error) {
 	if t.Encoding == PrintableString {
 		for _, r := range value {
 			if !isPrintable(r) {
-				return "", refuse("%s may not hold %q: it is a PrintableString (letters, digits, space and ' ( ) + , - . / : = ?).", t.Name, r)
+				return "", refuse(
+					"%s may not hold %q: it is a PrintableString (letters, digits, space and ' ( ) + , - . / : = ?).", t.Name, r,
+				)
 			}
 		}
 	}
@@ -110,7 +112,10 @@ func hidden(r rune) bool {
 	switch {
 	case r >= 0x20 && r < 0x7f, r == 0x200c, r == 0x200d:
 		return false
-	case unicode.In(r, unicode.Bidi_Control, unicode.Co, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Zs, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point):
+	case unicode.In(
+		r, unicode.Bidi_Control, unicode.Co, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Zs, unicode.Variation_Selector,
+		unicode.Other_Default_Ignorable_Code_Point,
+	):
 		return true
 	}
 	return !unicode.IsGraphic(r)

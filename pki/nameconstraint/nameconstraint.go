@@ -51,7 +51,9 @@ func (c Constraints) Extension() (extension.Extension, error) {
 		for i, s := range side {
 			der, problem := s.der()
 			if problem != "" {
-				return extension.Extension{}, invalid.New(fmt.Sprintf("nameConstraints.%s[%d]", [...]string{"permitted", "excluded"}[n], i), "%s", problem)
+				return extension.Extension{}, invalid.New(
+					fmt.Sprintf("nameConstraints.%s[%d]", [...]string{"permitted", "excluded"}[n], i), "%s", problem,
+				)
 			}
 			lists[n] = append(lists[n], der)
 		}
@@ -88,7 +90,8 @@ func (s Subtree) der() (der []byte, problem string) {
 		}
 		return element(map[san.Type]cbasn1.Tag{san.Email: tagEmail, san.URI: tagURI}[s.Type], []byte(s.Value)), ""
 	case san.DirectoryName:
-		return nil, "a name constraint for directory names is not possible: programs in Go refuse every certificate below such a CA; leave it out"
+		return nil, "a name constraint for directory names is not possible: programs in Go refuse every certificate below such a CA; " +
+			"leave it out"
 	case san.IPAddress:
 		prefix, err := netip.ParsePrefix(s.Value)
 		if err != nil || prefix != prefix.Masked() || prefix.Addr().Is4In6() {

@@ -49,8 +49,11 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 
 func TestWhatIsNoSubtree(t *testing.T) {
 	for _, s := range []Subtree{
-		{san.DNSName, ""}, {san.DNSName, ".example.com"}, {san.DNSName, "*.example.com"}, {san.DNSName, "a b"}, {san.Email, "*@example.com"}, {san.Email, "@"},
-		{san.IPAddress, "192.0.2.1"}, {san.IPAddress, "192.0.2.1/24"}, {san.IPAddress, "192.0.2.0/33"}, {san.DirectoryName, "O=Example,C=DE"}, {san.URI, "https://example.com"}, {san.IPAddress, "::ffff:192.0.2.0/120"}, {san.UPN, "a@example.com"},
+		{san.DNSName, ""}, {san.DNSName, ".example.com"}, {san.DNSName, "*.example.com"}, {san.DNSName, "a b"},
+		{san.Email, "*@example.com"}, {san.Email, "@"},
+		{san.IPAddress, "192.0.2.1"}, {san.IPAddress, "192.0.2.1/24"}, {san.IPAddress, "192.0.2.0/33"}, {
+			san.DirectoryName, "O=Example,C=DE",
+		}, {san.URI, "https://example.com"}, {san.IPAddress, "::ffff:192.0.2.0/120"}, {san.UPN, "a@example.com"},
 	} {
 		if _, err := (Constraints{Excluded: []Subtree{s}}).Extension(); err == nil {
 			t.Errorf("%s %q was accepted", s.Type, s.Value)
@@ -80,12 +83,26 @@ func TestCheck(t *testing.T) {
 		value   string
 		good    bool
 	}{
-		{inside, san.DNSName, "example.com", true}, {inside, san.DNSName, "a.b.EXAMPLE.com", true}, {inside, san.DNSName, "notexample.com", false}, {inside, san.DNSName, "example.org", false},
+		{
+			inside, san.DNSName, "example.com", true,
+		}, {
+			inside, san.DNSName, "a.b.EXAMPLE.com", true,
+		}, {inside, san.DNSName, "notexample.com", false}, {inside, san.DNSName, "example.org", false},
 		{inside, san.DNSName, "secret.example.com", false}, {inside, san.DNSName, "x.secret.example.com", false},
-		{inside, san.Email, "a@example.com", true}, {inside, san.Email, "a@sub.example.com", false}, {inside, san.Email, "a@x.mail.example", true}, {inside, san.Email, "a@mail.example", false},
+		{
+			inside, san.Email, "a@example.com", true,
+		}, {
+			inside, san.Email, "a@sub.example.com", false,
+		}, {inside, san.Email, "a@x.mail.example", true}, {inside, san.Email, "a@mail.example", false},
 		{inside, san.Email, "one@box.example", true}, {inside, san.Email, "two@box.example", false},
-		{inside, san.IPAddress, "192.0.2.200", true}, {inside, san.IPAddress, "192.0.3.1", false}, {inside, san.IPAddress, "2001:db8::1", true}, {inside, san.IPAddress, "2001:db9::1", false},
-		{inside, san.URI, "https://elsewhere.example", false}, {inside, san.URI, "https://a.corp.example:8443/x", true}, {inside, san.URI, "https://corp.example", false},
+		{
+			inside, san.IPAddress, "192.0.2.200", true,
+		}, {
+			inside, san.IPAddress, "192.0.3.1", false,
+		}, {inside, san.IPAddress, "2001:db8::1", true}, {inside, san.IPAddress, "2001:db9::1", false},
+		{
+			inside, san.URI, "https://elsewhere.example", false,
+		}, {inside, san.URI, "https://a.corp.example:8443/x", true}, {inside, san.URI, "https://corp.example", false},
 		{inside, san.RegisteredID, "1.2.3", true}, // of a type without bounds
 	} {
 		subject, err := name.Parse(c.subject)
@@ -115,23 +132,48 @@ func TestWhatVerifiersDoBeyondTheLetter(t *testing.T) {
 		sans        []san.GeneralName
 		says        string // "" is issued
 	}{
-		"a common name that is a host name":      {dns, "CN=www.elsewhere.example", nil, "common name"},
-		"but for a DNS name beside it":           {dns, "CN=www.elsewhere.example", []san.GeneralName{{Type: san.DNSName, Value: "www.corp.example"}}, ""},
-		"not an address beside it":               {dns, "CN=www.elsewhere.example", []san.GeneralName{{Type: san.IPAddress, Value: "192.0.2.1"}}, "common name"},
-		"the second common name":                 {dns, "CN=Web,CN=www.elsewhere.example", nil, "common name"},
-		"an IP address is one too":               {dns, "CN=192.0.2.1", nil, "common name"},
-		"a wildcard is one":                      {dns, "CN=*.elsewhere.example", nil, "common name"},
-		"a name of a person is none":             {dns, "CN=Ann Example", nil, ""},
-		"one label is none":                      {dns, "CN=elsewhere", nil, ""},
-		"a wildcard over an excluded host":       {Constraints{Excluded: []Subtree{{san.DNSName, "secret.corp.example"}}}, "CN=x", []san.GeneralName{{Type: san.DNSName, Value: "*.corp.example"}}, "exclude"},
-		"a wildcard beside it":                   {Constraints{Excluded: []Subtree{{san.DNSName, "secret.corp.example"}}}, "CN=x", []san.GeneralName{{Type: san.DNSName, Value: "*.other.corp.example"}}, ""},
-		"a mailbox in UTF-8":                     {mail, "CN=x", []san.GeneralName{{Type: san.OtherName, Value: "1.3.6.1.5.5.7.8.9;UTF8:ü@elsewhere.example"}}, "UTF-8"},
-		"a mailbox in the subject, beside names": {mail, "CN=x,E=a@elsewhere.example", []san.GeneralName{{Type: san.DNSName, Value: "www.corp.example"}}, "outside"},
-		"below an excluded mail host":            {Constraints{Excluded: []Subtree{{san.Email, "old.example"}}}, "CN=x", []san.GeneralName{{Type: san.Email, Value: "a@sub.old.example"}}, "exclude"},
-		"a URI below a permitted host":           {Constraints{Permitted: []Subtree{{san.URI, "corp.example"}}}, "CN=x", []san.GeneralName{{Type: san.URI, Value: "https://a.corp.example/"}}, "outside"},
-		"a URI without a host":                   {dns, "CN=x", []san.GeneralName{{Type: san.URI, Value: "urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6"}}, "no host name"},
-		"a URI whose port is none":               {Constraints{Permitted: []Subtree{{san.URI, "corp.example"}}}, "CN=x", []san.GeneralName{{Type: san.URI, Value: "https://corp.example:99999/"}}, "port"},
-		"a URI with an address":                  {dns, "CN=x", []san.GeneralName{{Type: san.URI, Value: "https://192.0.2.1/"}}, "no host name"},
+		"a common name that is a host name": {dns, "CN=www.elsewhere.example", nil, "common name"},
+		"but for a DNS name beside it": {
+			dns, "CN=www.elsewhere.example", []san.GeneralName{{Type: san.DNSName, Value: "www.corp.example"}}, "",
+		},
+		"not an address beside it": {
+			dns, "CN=www.elsewhere.example", []san.GeneralName{{Type: san.IPAddress, Value: "192.0.2.1"}}, "common name",
+		},
+		"the second common name":     {dns, "CN=Web,CN=www.elsewhere.example", nil, "common name"},
+		"an IP address is one too":   {dns, "CN=192.0.2.1", nil, "common name"},
+		"a wildcard is one":          {dns, "CN=*.elsewhere.example", nil, "common name"},
+		"a name of a person is none": {dns, "CN=Ann Example", nil, ""},
+		"one label is none":          {dns, "CN=elsewhere", nil, ""},
+		"a wildcard over an excluded host": {
+			Constraints{Excluded: []Subtree{{san.DNSName, "secret.corp.example"}}}, "CN=x",
+			[]san.GeneralName{{Type: san.DNSName, Value: "*.corp.example"}}, "exclude",
+		},
+		"a wildcard beside it": {
+			Constraints{Excluded: []Subtree{{san.DNSName, "secret.corp.example"}}}, "CN=x",
+			[]san.GeneralName{{Type: san.DNSName, Value: "*.other.corp.example"}}, "",
+		},
+		"a mailbox in UTF-8": {
+			mail, "CN=x", []san.GeneralName{{Type: san.OtherName, Value: "1.3.6.1.5.5.7.8.9;UTF8:ü@elsewhere.example"}}, "UTF-8",
+		},
+		"a mailbox in the subject, beside names": {
+			mail, "CN=x,E=a@elsewhere.example", []san.GeneralName{{Type: san.DNSName, Value: "www.corp.example"}}, "outside",
+		},
+		"below an excluded mail host": {
+			Constraints{Excluded: []Subtree{{san.Email, "old.example"}}}, "CN=x",
+			[]san.GeneralName{{Type: san.Email, Value: "a@sub.old.example"}}, "exclude",
+		},
+		"a URI below a permitted host": {
+			Constraints{Permitted: []Subtree{{san.URI, "corp.example"}}}, "CN=x",
+			[]san.GeneralName{{Type: san.URI, Value: "https://a.corp.example/"}}, "outside",
+		},
+		"a URI without a host": {
+			dns, "CN=x", []san.GeneralName{{Type: san.URI, Value: "urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6"}}, "no host name",
+		},
+		"a URI whose port is none": {
+			Constraints{Permitted: []Subtree{{san.URI, "corp.example"}}}, "CN=x",
+			[]san.GeneralName{{Type: san.URI, Value: "https://corp.example:99999/"}}, "port",
+		},
+		"a URI with an address": {dns, "CN=x", []san.GeneralName{{Type: san.URI, Value: "https://192.0.2.1/"}}, "no host name"},
 	} {
 		subject, err := name.Parse(c.subject)
 		if err != nil {

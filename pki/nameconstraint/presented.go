@@ -46,7 +46,11 @@ func (b *Bounds) presented(subject name.Name, sans []san.GeneralName) (all []pre
 			p.hosts, err = b.uriHosts(g.Value)
 		case san.OtherName:
 			if strings.HasPrefix(g.Value, smtpUTF8Mailbox) && b.has(san.Email) {
-				return nil, refuse("sans", "the CA has name constraints for e-mail addresses, and verifiers differ in how a mailbox in UTF-8 (SmtpUTF8Mailbox) is held to them: use an address in ASCII")
+				return nil, refuse(
+					"sans",
+					"the CA has name constraints for e-mail addresses, and verifiers differ in how a mailbox in UTF-8 (SmtpUTF8Mailbox) "+
+						"is held to them: use an address in ASCII",
+				)
 			}
 		}
 		if err != nil {
@@ -56,9 +60,19 @@ func (b *Bounds) presented(subject name.Name, sans []san.GeneralName) (all []pre
 	}
 	for _, email := range subject.Values(name.OIDEmailAddress) {
 		if !strings.Contains(email, "@") && b.has(san.Email) {
-			return nil, refuse("subject", "%s is not an e-mail address, so that OpenSSL cannot hold it to the name constraints of the CA and refuses the certificate", email)
+			return nil, refuse(
+				"subject",
+				"%s is not an e-mail address, so that OpenSSL cannot hold it to the name constraints of the CA and refuses the certificate",
+				email,
+			)
 		}
-		all = append(all, presented{GeneralName: san.GeneralName{Type: san.Email, Value: email}, field: "subject", byOpenSSL: true, why: ": OpenSSL holds an e-mail address in the subject to them too"})
+		all = append(
+			all,
+			presented{
+				GeneralName: san.GeneralName{Type: san.Email, Value: email}, field: "subject", byOpenSSL: true,
+				why: ": OpenSSL holds an e-mail address in the subject to them too",
+			},
+		)
 	}
 	if dns {
 		return all, nil
@@ -101,14 +115,19 @@ func (b *Bounds) uriHosts(value string) (hosts [2]string, err error) {
 	hosts[0] = u.Hostname()
 	_, notName := netip.ParseAddr(hosts[0])
 	if hosts[0] == "" || notName == nil {
-		return hosts, refuse("sans", "%s has no host name, and Go refuses such a URI below a CA with name constraints", presented{GeneralName: san.GeneralName{Value: value}})
+		return hosts, refuse(
+			"sans", "%s has no host name, and Go refuses such a URI below a CA with name constraints",
+			presented{GeneralName: san.GeneralName{Value: value}},
+		)
 	}
 	if !b.has(san.URI) {
 		return hosts, nil
 	}
 	if port := u.Port(); port != "" || strings.HasSuffix(u.Host, ":") {
 		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-			return hosts, refuse("sans", "the port of the URI is not one of 1 to 65535, so that OpenSSL cannot hold it to the name constraints of the CA")
+			return hosts, refuse(
+				"sans", "the port of the URI is not one of 1 to 65535, so that OpenSSL cannot hold it to the name constraints of the CA",
+			)
 		}
 	}
 	_, rest, _ := strings.Cut(value, "://")

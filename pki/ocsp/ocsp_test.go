@@ -51,9 +51,13 @@ func commonName(letter byte) []byte {
 
 func certify(t testing.TB, issuer memoryKey, subject byte, key []byte, extensions ...extension.Extension) []byte {
 	t.Helper()
-	extensions = append(extensions, extension.SubjectKeyIdentifier(extension.KeyIdentifier(key)), extension.AuthorityKeyIdentifier(extension.KeyIdentifier(issuer.PublicKey())))
-	p, err := issuance.Prepare(issuance.Certificate{SerialNumber: issuance.NewSerialNumber(time.Now()), Issuer: commonName('R'), Subject: commonName(subject),
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), PublicKey: key, Extensions: extensions}, issuer.a)
+	extensions = append(
+		extensions, extension.SubjectKeyIdentifier(extension.KeyIdentifier(key)),
+		extension.AuthorityKeyIdentifier(extension.KeyIdentifier(issuer.PublicKey())),
+	)
+	p, err := issuance.Prepare(
+		issuance.Certificate{SerialNumber: issuance.NewSerialNumber(time.Now()), Issuer: commonName('R'), Subject: commonName(subject),
+			NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), PublicKey: key, Extensions: extensions}, issuer.a)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,18 +81,26 @@ func run(t *testing.T, dir string, args ...string) string {
 
 // A delegated signer answers about several certificates, with nonce and SHA-256 identifiers, and OpenSSL accepts it.
 func TestDelegatedSignerIsBelieved(t *testing.T) {
-	for _, label := range []string{"RSA-2048+PKCS15-SHA256", "RSA-2048+PSS-SHA256", "ECDSAP256+SHA256", "ECDSAP384+SHA384", "ECDSAP521+SHA512"} {
+	for _, label := range []string{
+		"RSA-2048+PKCS15-SHA256", "RSA-2048+PSS-SHA256", "ECDSAP256+SHA256", "ECDSAP384+SHA384", "ECDSAP521+SHA512",
+	} {
 		t.Run(label, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			root := newKey(t, label)
 			signer := newKey(t, root.a.OCSPSignerAlgorithm().Label)
 			files := map[string][]byte{
-				"root": certify(t, root, 'R', root.PublicKey(), extension.BasicConstraints(true, nil), extension.KeyUsage(extension.KeyCertSign, extension.CRLSign)),
-				"good": certify(t, root, 'G', root.PublicKey()), "bad": certify(t, root, 'B', root.PublicKey()), "new": certify(t, root, 'N', root.PublicKey()),
+				"root": certify(
+					t, root, 'R', root.PublicKey(), extension.BasicConstraints(true, nil),
+					extension.KeyUsage(extension.KeyCertSign, extension.CRLSign),
+				),
+				"good": certify(t, root, 'G', root.PublicKey()), "bad": certify(t, root, 'B', root.PublicKey()),
+				"new": certify(t, root, 'N', root.PublicKey()),
 			}
 			for name, der := range files {
-				if err := os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
+				if err := os.WriteFile(
+					filepath.Join(dir, name), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600,
+				); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -107,7 +119,8 @@ func TestDelegatedSignerIsBelieved(t *testing.T) {
 				t.Fatal(err)
 			}
 			for i, id := range request.CertIDs {
-				if !id.MatchesIssuer(commonName('R'), rootBits) || id.MatchesIssuer(commonName('X'), rootBits) || id.MatchesIssuer(commonName('R'), rootBits[1:]) {
+				if !id.MatchesIssuer(commonName('R'), rootBits) || id.MatchesIssuer(commonName('X'), rootBits) ||
+					id.MatchesIssuer(commonName('R'), rootBits[1:]) {
 					t.Errorf("identifier %d matches the wrong issuer", i)
 				}
 			}
@@ -118,10 +131,19 @@ func TestDelegatedSignerIsBelieved(t *testing.T) {
 			answerBy := func(usage ...extension.Extension) {
 				now, hash := time.Now(), sha1.Sum(signerBits)
 				single := func(i int, status ocsp.Status) ocsp.SingleResponse {
-					return ocsp.SingleResponse{CertID: request.CertIDs[i], Status: status, RevokedAt: now.Add(-time.Minute), Reason: 4, ThisUpdate: now, NextUpdate: now.Add(time.Hour), ArchiveCutoff: now.Add(-time.Hour)}
+					return ocsp.SingleResponse{
+						CertID: request.CertIDs[i], Status: status, RevokedAt: now.Add(-time.Minute), Reason: 4, ThisUpdate: now,
+						NextUpdate: now.Add(time.Hour), ArchiveCutoff: now.Add(-time.Hour),
+					}
 				}
-				answer, err := ocsp.SignResponse(t.Context(), ocsp.Response{ResponderKeyHash: hash[:], ProducedAt: now, Nonce: request.Nonce, Certificates: [][]byte{certify(t, root, 'O', signer.PublicKey(), usage...)},
-					Responses: []ocsp.SingleResponse{single(0, ocsp.Good), single(1, ocsp.Revoked), single(2, ocsp.Unknown)}}, signer)
+				answer, err := ocsp.SignResponse(
+					t.Context(),
+					ocsp.Response{
+						ResponderKeyHash: hash[:], ProducedAt: now, Nonce: request.Nonce,
+						Certificates: [][]byte{certify(t, root, 'O', signer.PublicKey(), usage...)},
+						Responses: []ocsp.SingleResponse{
+							single(0, ocsp.Good), single(1, ocsp.Revoked), single(2, ocsp.Unknown),
+						}}, signer)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -132,18 +154,26 @@ func TestDelegatedSignerIsBelieved(t *testing.T) {
 			answerBy(extension.ExtendedKeyUsage(false, extension.OCSPSigning), extension.OCSPNoCheck())
 			// With the request's file, OpenSSL compares the nonce; with -cert it creates another one, but prints the
 			// statuses.
-			if out := run(t, dir, "ocsp", "-reqin", "request", "-respin", "response", "-CAfile", "root"); !strings.Contains(out, "Response verify OK") || strings.Contains(out, "nonce") {
+			if out := run(
+				t, dir, "ocsp", "-reqin", "request", "-respin", "response", "-CAfile", "root",
+			); !strings.Contains(out, "Response verify OK") || strings.Contains(out, "nonce") {
 				t.Error(out)
 			}
 			out := run(t, dir, append([]string{"ocsp", "-no_nonce", "-respin", "response", "-CAfile", "root", "-resp_text"}, asked...)...)
-			for _, want := range []string{"Response verify OK", "good: good", "bad: revoked", "Reason: superseded", "new: unknown", "OCSP Archive Cutoff", "OCSP Nonce"} {
+			for _, want := range []string{
+				"Response verify OK", "good: good", "bad: revoked", "Reason: superseded", "new: unknown", "OCSP Archive Cutoff",
+				"OCSP Nonce",
+			} {
 				if !strings.Contains(out, want) {
 					t.Errorf("no %q in the answer", want)
 				}
 			}
 			// Without the extended key usage anyone with a certificate of the CA could answer.
 			answerBy()
-			if out, err := exec.CommandContext(t.Context(), "openssl", "ocsp", "-respin", filepath.Join(dir, "response"), "-CAfile", filepath.Join(dir, "root"), "-no_nonce", "-issuer", filepath.Join(dir, "root"), "-sha256", "-cert", filepath.Join(dir, "good")).CombinedOutput(); strings.Contains(string(out), "verify OK") {
+			if out, err := exec.CommandContext(
+				t.Context(), "openssl", "ocsp", "-respin", filepath.Join(dir, "response"), "-CAfile", filepath.Join(dir, "root"),
+				"-no_nonce", "-issuer", filepath.Join(dir, "root"), "-sha256", "-cert", filepath.Join(dir, "good"),
+			).CombinedOutput(); strings.Contains(string(out), "verify OK") {
 				t.Errorf("%v\n%s", err, out)
 			}
 		})
@@ -171,17 +201,26 @@ func within(tag cbasn1.Tag, parts ...element) element {
 func explicit(n uint8) cbasn1.Tag { return cbasn1.Tag(n).ContextSpecific().Constructed() }
 
 func one(parts ...element) element {
-	id := within(cbasn1.SEQUENCE, within(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) { b.AddASN1ObjectIdentifier([]int{1, 3, 14, 3, 2, 26}); b.AddASN1NULL() }),
-		func(b *cryptobyte.Builder) { b.AddASN1OctetString(make([]byte, 20)) }, func(b *cryptobyte.Builder) { b.AddASN1OctetString(make([]byte, 20)) }, func(b *cryptobyte.Builder) { b.AddASN1Int64(5) })
+	id := within(
+		cbasn1.SEQUENCE,
+		within(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) { b.AddASN1ObjectIdentifier([]int{1, 3, 14, 3, 2, 26}); b.AddASN1NULL() }),
+		func(b *cryptobyte.Builder) {
+			b.AddASN1OctetString(make([]byte, 20))
+		}, func(b *cryptobyte.Builder) { b.AddASN1OctetString(make([]byte, 20)) }, func(b *cryptobyte.Builder) { b.AddASN1Int64(5) })
 	return within(cbasn1.SEQUENCE, append([]element{id}, parts...)...)
 }
 
 func extensions(n uint8, oid []int, critical bool, value []byte) element {
-	return within(explicit(n), within(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) { extension.Extension{ID: oid, Critical: critical, Value: value}.Add(b) }))
+	return within(
+		explicit(n),
+		within(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) { extension.Extension{ID: oid, Critical: critical, Value: value}.Add(b) }),
+	)
 }
 
 func nonce(size int) element {
-	return extensions(2, []int{1, 3, 6, 1, 5, 5, 7, 48, 1, 2}, false, der(func(b *cryptobyte.Builder) { b.AddASN1OctetString(make([]byte, size)) }))
+	return extensions(
+		2, []int{1, 3, 6, 1, 5, 5, 7, 48, 1, 2}, false, der(func(b *cryptobyte.Builder) { b.AddASN1OctetString(make([]byte, size)) }),
+	)
 }
 
 func version(n int64) element {
@@ -235,7 +274,10 @@ func TestWhatARequestMayBe(t *testing.T) {
 	if r, err := ocsp.ParseRequest(signed(algorithm(1, 2, 3), bits)); err != nil || !r.Signed || r.Verify() != nil {
 		t.Errorf("signed by an unknown algorithm: %+v %v", r, err)
 	}
-	for what, r := range map[string][]byte{"an empty signature": signed(), "no signature value": signed(algorithm(1, 2, 3)), "something behind": signed(algorithm(1, 2, 3), bits, bits)} {
+	for what, r := range map[string][]byte{
+		"an empty signature": signed(), "no signature value": signed(algorithm(1, 2, 3)),
+		"something behind": signed(algorithm(1, 2, 3), bits, bits),
+	} {
 		if _, err := ocsp.ParseRequest(r); err == nil {
 			t.Errorf("%s: accepted", what)
 		}
@@ -251,7 +293,10 @@ func TestSignedRequest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, block := range map[string]*pem.Block{"root": {Type: "CERTIFICATE", Bytes: certify(t, root, 'R', root.PublicKey())}, "client": {Type: "CERTIFICATE", Bytes: certify(t, root, 'C', client.PublicKey())}, "key": {Type: "PRIVATE KEY", Bytes: pkcs8}} {
+	for name, block := range map[string]*pem.Block{
+		"root":   {Type: "CERTIFICATE", Bytes: certify(t, root, 'R', root.PublicKey())},
+		"client": {Type: "CERTIFICATE", Bytes: certify(t, root, 'C', client.PublicKey())}, "key": {Type: "PRIVATE KEY", Bytes: pkcs8},
+	} {
 		if err := os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -293,16 +338,26 @@ func TestPostQuantumAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer, err := ocsp.SignResponse(t.Context(), ocsp.Response{ResponderKeyHash: make([]byte, 20), ProducedAt: time.Now(), Responses: []ocsp.SingleResponse{{CertID: parsed.CertIDs[0], ThisUpdate: time.Now()}}}, key)
+	answer, err := ocsp.SignResponse(
+		t.Context(),
+		ocsp.Response{
+			ResponderKeyHash: make([]byte, 20), ProducedAt: time.Now(),
+			Responses: []ocsp.SingleResponse{{CertID: parsed.CertIDs[0], ThisUpdate: time.Now()}},
+		},
+		key,
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	// OCSPResponse, [0], ResponseBytes, OCTET STRING, BasicOCSPResponse
 	response, inner, octets, basic := cryptobyte.String(answer), cryptobyte.String(nil), cryptobyte.String(nil), cryptobyte.String(nil)
 	var tbs, signature cryptobyte.String
-	if !response.ReadASN1(&inner, cbasn1.SEQUENCE) || !inner.SkipASN1(cbasn1.ENUM) || !inner.ReadASN1(&octets, explicit(0)) || !octets.ReadASN1(&inner, cbasn1.SEQUENCE) ||
-		!inner.SkipASN1(cbasn1.OBJECT_IDENTIFIER) || !inner.ReadASN1(&octets, cbasn1.OCTET_STRING) || !octets.ReadASN1(&basic, cbasn1.SEQUENCE) ||
-		!basic.ReadASN1Element(&tbs, cbasn1.SEQUENCE) || !basic.SkipASN1(cbasn1.SEQUENCE) || !basic.ReadASN1(&signature, cbasn1.BIT_STRING) {
+	if !response.ReadASN1(&inner, cbasn1.SEQUENCE) || !inner.SkipASN1(cbasn1.ENUM) || !inner.ReadASN1(&octets, explicit(0)) ||
+		!octets.ReadASN1(&inner, cbasn1.SEQUENCE) ||
+		!inner.SkipASN1(cbasn1.OBJECT_IDENTIFIER) || !inner.ReadASN1(&octets, cbasn1.OCTET_STRING) ||
+		!octets.ReadASN1(&basic, cbasn1.SEQUENCE) ||
+		!basic.ReadASN1Element(&tbs, cbasn1.SEQUENCE) || !basic.SkipASN1(cbasn1.SEQUENCE) ||
+		!basic.ReadASN1(&signature, cbasn1.BIT_STRING) {
 		t.Fatalf("%x", answer)
 	}
 	ca, err := x509.ParseCertificate(certify(t, key, 'R', key.PublicKey(), extension.BasicConstraints(true, nil)))
@@ -317,7 +372,8 @@ func TestPostQuantumAnswer(t *testing.T) {
 func FuzzParseRequest(f *testing.F) {
 	f.Add(request(version(0), within(cbasn1.SEQUENCE, one(), one(extensions(0, []int{1, 2}, false, nil))), nonce(16)))
 	f.Fuzz(func(t *testing.T, der []byte) {
-		if r, err := ocsp.ParseRequest(der); err == nil && (len(r.CertIDs) == 0 || len(r.CertIDs) > ocsp.MaxCertificates || r.Nonce != nil && (len(r.Nonce) == 0 || len(r.Nonce) > 128)) {
+		if r, err := ocsp.ParseRequest(der); err == nil && (len(r.CertIDs) == 0 || len(r.CertIDs) > ocsp.MaxCertificates ||
+			r.Nonce != nil && (len(r.Nonce) == 0 || len(r.Nonce) > 128)) {
 			t.Errorf("%+v", r)
 		}
 	})
@@ -339,7 +395,14 @@ func BenchmarkParseAndSign(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if _, err := ocsp.SignResponse(b.Context(), ocsp.Response{ResponderKeyHash: hash[:], ProducedAt: now, Nonce: r.Nonce, Certificates: [][]byte{certificate}, Responses: []ocsp.SingleResponse{{CertID: r.CertIDs[0], ThisUpdate: now, NextUpdate: now.Add(time.Hour)}}}, key); err != nil {
+		if _, err := ocsp.SignResponse(
+			b.Context(),
+			ocsp.Response{
+				ResponderKeyHash: hash[:], ProducedAt: now, Nonce: r.Nonce, Certificates: [][]byte{certificate},
+				Responses: []ocsp.SingleResponse{{CertID: r.CertIDs[0], ThisUpdate: now, NextUpdate: now.Add(time.Hour)}},
+			},
+			key,
+		); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -30,7 +30,8 @@ const (
 var oidNonce = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 2}
 
 var hashes = map[string]crypto.Hash{
-	"1.3.14.3.2.26": crypto.SHA1, "2.16.840.1.101.3.4.2.1": crypto.SHA256, "2.16.840.1.101.3.4.2.2": crypto.SHA384, "2.16.840.1.101.3.4.2.3": crypto.SHA512,
+	"1.3.14.3.2.26": crypto.SHA1, "2.16.840.1.101.3.4.2.1": crypto.SHA256, "2.16.840.1.101.3.4.2.2": crypto.SHA384,
+	"2.16.840.1.101.3.4.2.3": crypto.SHA512,
 }
 
 // short numbers the hashes. CertID.short is twice that number, plus one if the algorithm has NULL parameters.
@@ -149,7 +150,8 @@ func ParseRequest(der []byte) (*Request, error) {
 	}
 	// version [0] DEFAULT v1, requestorName [1]
 	version := 0
-	if !tbs.ReadOptionalASN1Integer(&version, explicit(0), 0) || version != 0 || !tbs.SkipOptionalASN1(explicit(1)) || !tbs.ReadASN1(&list, cbasn1.SEQUENCE) {
+	if !tbs.ReadOptionalASN1Integer(&version, explicit(0), 0) || version != 0 || !tbs.SkipOptionalASN1(explicit(1)) ||
+		!tbs.ReadASN1(&list, cbasn1.SEQUENCE) {
 		return nil, refuse
 	}
 	for !list.Empty() {
@@ -242,8 +244,10 @@ func readCertID(one *cryptobyte.String) (id CertID, ok bool) {
 		return id, false
 	}
 	id.Raw = raw
-	if !raw.ReadASN1(&inner, cbasn1.SEQUENCE) || !inner.ReadASN1(&algorithm, cbasn1.SEQUENCE) || !algorithm.ReadASN1ObjectIdentifier(&id.HashAlgorithm) ||
-		!inner.ReadASN1(&name, cbasn1.OCTET_STRING) || !inner.ReadASN1(&key, cbasn1.OCTET_STRING) || !inner.ReadASN1(&serial, cbasn1.INTEGER) ||
+	if !raw.ReadASN1(&inner, cbasn1.SEQUENCE) || !inner.ReadASN1(&algorithm, cbasn1.SEQUENCE) ||
+		!algorithm.ReadASN1ObjectIdentifier(&id.HashAlgorithm) ||
+		!inner.ReadASN1(&name, cbasn1.OCTET_STRING) || !inner.ReadASN1(&key, cbasn1.OCTET_STRING) ||
+		!inner.ReadASN1(&serial, cbasn1.INTEGER) ||
 		!inner.Empty() || len(serial) == 0 || len(serial) > 21 || !minimal(serial) || len(name) > 64 || len(key) > 64 {
 		return id, false
 	}

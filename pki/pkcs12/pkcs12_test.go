@@ -23,7 +23,10 @@ func TestOthersOpenIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(5), Subject: pkix.Name{CommonName: "alice"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(5), Subject: pkix.Name{CommonName: "alice"}, NotBefore: time.Now().Add(-time.Hour),
+		NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
 		t.Fatal(err)
@@ -42,19 +45,27 @@ func TestOthersOpenIt(t *testing.T) {
 		{false, "correct horse 1", "", nil}, {true, "correct horse 1", "Jürgen", nil},
 		{false, "pässword-日本", "Alice", nil}, {true, "pässword-日本", "Alice", nil},
 	} {
-		p12, err := File{PKCS8: pkcs8, Certificate: der, Chain: [][]byte{der}, Password: c.password, FriendlyName: c.name, Legacy: c.legacy}.Encode()
+		p12, err := File{
+			PKCS8: pkcs8, Certificate: der, Chain: [][]byte{der}, Password: c.password, FriendlyName: c.name, Legacy: c.legacy,
+		}.Encode()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, leaf, chain, err := upstream.DecodeChain(p12, c.password); err != nil || leaf.Subject.CommonName != "alice" || len(chain) != 1 {
+		if _, leaf, chain, err := upstream.DecodeChain(p12, c.password); err != nil || leaf.Subject.CommonName != "alice" ||
+			len(chain) != 1 {
 			t.Errorf("legacy %v, %s: %v", c.legacy, c.password, err)
 		}
 		file := filepath.Join(t.TempDir(), "a.p12")
 		if err := os.WriteFile(file, p12, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		out, err := exec.CommandContext(t.Context(), "openssl", "pkcs12", "-in", file, "-passin", "pass:"+c.password, "-nodes", "-info").CombinedOutput()
-		if err != nil || !strings.Contains(string(out), "PRIVATE KEY") || strings.Count(string(out), "BEGIN CERTIFICATE") != 2 || c.name == "Alice" && strings.Count(string(out), "friendlyName: Alice") != 2 {
+		out, err := exec.CommandContext(
+			t.Context(), "openssl", "pkcs12", "-in", file, "-passin", "pass:"+c.password, "-nodes", "-info",
+		).CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "PRIVATE KEY") || strings.Count(string(out), "BEGIN CERTIFICATE") != 2 ||
+			c.name == "Alice" && strings.Count(
+				string(out), "friendlyName: Alice",
+			) != 2 {
 			t.Errorf("legacy %v, %s: openssl: %v\n%s", c.legacy, c.password, err, out)
 		}
 		for _, want := range c.says {
@@ -68,8 +79,11 @@ func TestOthersOpenIt(t *testing.T) {
 		if c.name != "Alice" || c.password[0] != 'c' {
 			continue
 		}
-		out, err = exec.CommandContext(t.Context(), "keytool", "-list", "-v", "-storetype", "PKCS12", "-keystore", file, "-storepass", c.password).CombinedOutput()
-		if err != nil || !strings.Contains(string(out), "PrivateKeyEntry") || !strings.Contains(string(out), "CN=alice") || !strings.Contains(string(out), "Alias name: alice") {
+		out, err = exec.CommandContext(
+			t.Context(), "keytool", "-list", "-v", "-storetype", "PKCS12", "-keystore", file, "-storepass", c.password,
+		).CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "PrivateKeyEntry") || !strings.Contains(string(out), "CN=alice") ||
+			!strings.Contains(string(out), "Alias name: alice") {
 			t.Errorf("legacy %v: keytool: %v\n%s", c.legacy, err, out)
 		}
 	}

@@ -48,10 +48,17 @@ type certificate struct {
 func (s State) Below(extensions []extension.Extension, selfIssued bool) (State, error) {
 	c, ok := read(extensions)
 	if !ok {
-		return s, refuse("certificate", "The certificate policies, their mappings or their constraints are malformed (RFC 5280 4.2.1.4, 4.2.1.5, 4.2.1.11).")
+		return s, refuse(
+			"certificate",
+			"The certificate policies, their mappings or their constraints are malformed (RFC 5280 4.2.1.4, 4.2.1.5, 4.2.1.11).",
+		)
 	}
 	if s.asserted(c, selfIssued); s.explicit == 0 && len(s.valid) == 0 {
-		return s, refuse("certificate", "A CA above requires a certificate policy, but the certificate asserts none that is permitted there. Verifiers would refuse it (RFC 5280 6.1.3).")
+		return s, refuse(
+			"certificate",
+			"A CA above requires a certificate policy, but the certificate asserts none that is permitted there. Verifiers would refuse "+
+				"it (RFC 5280 6.1.3).",
+		)
 	}
 	for _, m := range c.mappings {
 		if m[0] == anyPolicy || m[1] == anyPolicy {
@@ -123,10 +130,17 @@ func (s State) Check(extensions []extension.Extension) error {
 		return nil
 	}
 	if len(allowed) == 0 {
-		return refuse("profile", "A CA above requires a certificate policy, but none is permitted any more. Verifiers would refuse every certificate (RFC 5280 6.1.5).")
+		return refuse(
+			"profile",
+			"A CA above requires a certificate policy, but none is permitted any more. Verifiers would refuse every certificate (RFC "+
+				"5280 6.1.5).",
+		)
 	}
 	if allowed[anyPolicy] {
 		return refuse("profile", "A CA above requires a certificate policy. Choose a profile that has one (RFC 5280 4.2.1.11).")
 	}
-	return refuse("profile", "A CA above requires one of the certificate policies %s. Choose a profile that has it (RFC 5280 4.2.1.11).", list(allowed))
+	return refuse(
+		"profile", "A CA above requires one of the certificate policies %s. Choose a profile that has it (RFC 5280 4.2.1.11).",
+		list(allowed),
+	)
 }

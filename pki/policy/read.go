@@ -46,7 +46,8 @@ func readMappings(value cryptobyte.String) (mappings [][2]string, ok bool) {
 	for !all.Empty() {
 		var one cryptobyte.String
 		var issuer, subject asn1.ObjectIdentifier
-		if !all.ReadASN1(&one, cbasn1.SEQUENCE) || !one.ReadASN1ObjectIdentifier(&issuer) || !one.ReadASN1ObjectIdentifier(&subject) || !one.Empty() {
+		if !all.ReadASN1(&one, cbasn1.SEQUENCE) || !one.ReadASN1ObjectIdentifier(&issuer) || !one.ReadASN1ObjectIdentifier(&subject) ||
+			!one.Empty() {
 			return nil, false
 		}
 		mappings = append(mappings, [2]string{issuer.String(), subject.String()})

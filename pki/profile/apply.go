@@ -100,7 +100,10 @@ func (p *Profile) Explain(r Request, issuer Issuer, now time.Time, skew time.Dur
 	for _, step := range []struct {
 		rule string
 		run  func() error
-	}{{"issuer", a.checkIssuer}, {"key", a.checkKey}, {"names", a.decideNames}, {"validity", a.decideValidity}, {"extensions", a.decideExtensions}} {
+	}{
+		{"issuer", a.checkIssuer}, {"key", a.checkKey}, {"names", a.decideNames}, {"validity", a.decideValidity},
+		{"extensions", a.decideExtensions},
+	} {
 		if err := step.run(); err != nil {
 			var refusal *invalid.Error
 			if errors.As(err, &refusal) && refusal.Rule == "" {
@@ -130,7 +133,10 @@ func (a *application) decide(rule, outcome, format string, args ...any) {
 
 func (a *application) checkIssuer() error {
 	if !slices.Contains(a.p.AllowedCATypes, a.issuer.CAType) {
-		return invalid.New("profile", "Profile %s is for a CA of type %s, not %s. Choose another profile or CA.", a.p.ID, strings.Join(a.p.AllowedCATypes, " or "), a.issuer.CAType)
+		return invalid.New(
+			"profile", "Profile %s is for a CA of type %s, not %s. Choose another profile or CA.", a.p.ID,
+			strings.Join(a.p.AllowedCATypes, " or "), a.issuer.CAType,
+		)
 	}
 	if a.p.SelfSigned {
 		a.pathLen = a.p.CAConstraint.PathLen
@@ -163,7 +169,9 @@ func (a *application) decidePathLen() error {
 		most++ // a self-issued certificate does not count
 	}
 	if most < 0 {
-		return invalid.New("issuer", "The CA has a path length of 0, so it can only certify end entities. Choose a root or an intermediate CA.")
+		return invalid.New(
+			"issuer", "The CA has a path length of 0, so it can only certify end entities. Choose a root or an intermediate CA.",
+		)
 	}
 	if a.pathLen == nil || *a.pathLen > most {
 		a.pathLen = &most
@@ -199,13 +207,23 @@ func (a *application) checkKey() error {
 	case len(a.r.PublicKey) == 0:
 		return invalid.New(field, "There is no public key.")
 	case a.r.ServerSideKey && !a.p.ServerSideKeys:
-		return invalid.New("profile", "Profile %s requires the owner to generate the key. Send a certificate signing request or choose a PKCS #12 profile.", a.p.ID)
+		return invalid.New(
+			"profile",
+			"Profile %s requires the owner to generate the key. Send a certificate signing request or choose a PKCS #12 profile.", a.p.ID,
+		)
 	case !a.r.ServerSideKey && !a.p.ClientSideKeys:
-		return invalid.New(field, "With profile %s, the service generates the key. Request a PKCS #12 file instead of sending a certificate signing request.", a.p.ID)
+		return invalid.New(
+			field,
+			"With profile %s, the service generates the key. Request a PKCS #12 file instead of sending a certificate signing request.",
+			a.p.ID,
+		)
 	}
 	key := keyName(a.r.KeyInfo)
 	if len(a.p.KeyAlgorithms) > 0 && !slices.Contains(a.p.KeyAlgorithms, key) {
-		return ruled("key_algorithms", invalid.New(field, "Profile %s does not allow keys of type %s. Use %s.", a.p.ID, key, strings.Join(a.p.KeyAlgorithms, ", ")))
+		return ruled(
+			"key_algorithms",
+			invalid.New(field, "Profile %s does not allow keys of type %s. Use %s.", a.p.ID, key, strings.Join(a.p.KeyAlgorithms, ", ")),
+		)
 	}
 	who := "its owner"
 	if a.r.ServerSideKey {

@@ -63,8 +63,11 @@ func issuingCA(t testing.TB) Issuer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Issuer{CAType: CATypeIssuing, Subject: n.DER(), SubjectKeyID: bytes.Repeat([]byte{7}, 20), NotBefore: now.AddDate(-1, 0, 0), NotAfter: now.AddDate(5, 0, 0), PathLen: new(int),
-		CRLURLs: []string{"http://crl.example/crl.crl"}, OCSPURLs: []string{"http://ocsp.example/"}, CAIssuersURLs: []string{"http://crl.example/ca.crt"}}
+	return Issuer{
+		CAType: CATypeIssuing, Subject: n.DER(), SubjectKeyID: bytes.Repeat([]byte{7}, 20), NotBefore: now.AddDate(-1, 0, 0),
+		NotAfter: now.AddDate(5, 0, 0), PathLen: new(int),
+		CRLURLs: []string{"http://crl.example/crl.crl"}, OCSPURLs: []string{"http://ocsp.example/"},
+		CAIssuersURLs: []string{"http://crl.example/ca.crt"}}
 }
 
 func rootCA(t testing.TB) Issuer {
@@ -146,7 +149,8 @@ func TestATLSServerCertificate(t *testing.T) {
 	if len(order) != 8 || !strings.HasPrefix(order[6], "2.5.29.31 false ") || !strings.HasPrefix(order[7], "1.3.6.1.5.5.7.1.1 false ") {
 		t.Errorf("extensions\n%s", strings.Join(order, "\n"))
 	}
-	if result.NotBefore != time.Date(2026, 11, 14, 10, 29, 0, 0, time.UTC) || result.NotAfter != time.Date(2029, 11, 14, 10, 30, 0, 0, time.UTC) {
+	if result.NotBefore != time.Date(2026, 11, 14, 10, 29, 0, 0, time.UTC) ||
+		result.NotAfter != time.Date(2029, 11, 14, 10, 30, 0, 0, time.UTC) {
 		t.Errorf("validity %s to %s", result.NotBefore, result.NotAfter)
 	}
 	if !decided(result, "validity", "P3Y") || len(result.SANs) != 1 {
@@ -171,8 +175,10 @@ func TestServicesThatAreOffAreNotPointedTo(t *testing.T) {
 
 func TestAuthorities(t *testing.T) {
 	r := requestFor(t, ecLabel, "CN=Root,O=Example")
-	self := Issuer{CAType: CATypeRoot, Subject: r.Subject.DER(), SubjectKeyID: extension.KeyIdentifier(r.PublicKey), NotBefore: now.Add(-skew), NotAfter: now.AddDate(20, 0, 0),
-		CRLURLs: []string{"http://crl.example/"}, OCSPURLs: []string{"http://ocsp.example/"}}
+	self := Issuer{
+		CAType: CATypeRoot, Subject: r.Subject.DER(), SubjectKeyID: extension.KeyIdentifier(r.PublicKey), NotBefore: now.Add(-skew),
+		NotAfter: now.AddDate(20, 0, 0),
+		CRLURLs:  []string{"http://crl.example/"}, OCSPURLs: []string{"http://ocsp.example/"}}
 	root := apply(t, builtin(t, "basic-ca-root"), r, self)
 	for _, oid := range []string{"2.5.29.35", "2.5.29.31", "1.3.6.1.5.5.7.1.1", "2.5.29.37"} {
 		if _, ok := find(root, oid); ok {
@@ -303,9 +309,18 @@ func TestRefusals(t *testing.T) {
 	refused(t, "name of the CA", tls, requestFor(t, ecLabel, "CN=issuing,O=EXAMPLE"), issuingCA(t), "subject", "CA itself")
 	refused(t, "root for another name", builtin(t, "basic-ca-root"), good, rootCA(t), "subject", "own name")
 	refused(t, "SAN needed", builtin(t, "smartcard-logon"), good, issuingCA(t), "sans", "UPN")
-	refused(t, "bad SAN", tls, requestFor(t, ecLabel, "CN=a", web[0], san.GeneralName{Type: san.DNSName, Value: "a_b"}), issuingCA(t), "sans[1]", "underscore")
-	refused(t, "common name that is no host", builtin(t, "privatessl-tls-server-supply-san"), requestFor(t, ecLabel, "CN=My Server"), issuingCA(t), "subject", "common name")
-	refused(t, "homoglyph in the common name", builtin(t, "privatessl-tls-server-supply-san"), requestFor(t, ecLabel, "CN=xn--pypal-4ve.com"), issuingCA(t), "subject", "Cyrillic")
+	refused(
+		t, "bad SAN", tls, requestFor(t, ecLabel, "CN=a", web[0], san.GeneralName{Type: san.DNSName, Value: "a_b"}), issuingCA(t),
+		"sans[1]", "underscore",
+	)
+	refused(
+		t, "common name that is no host", builtin(t, "privatessl-tls-server-supply-san"), requestFor(t, ecLabel, "CN=My Server"),
+		issuingCA(t), "subject", "common name",
+	)
+	refused(
+		t, "homoglyph in the common name", builtin(t, "privatessl-tls-server-supply-san"), requestFor(t, ecLabel, "CN=xn--pypal-4ve.com"),
+		issuingCA(t), "subject", "Cyrillic",
+	)
 
 	made := good
 	made.Subject = name.Name{RDNs: [][]name.Attribute{{{Type: name.OIDCommonName, Value: "a\x00b"}}}}
@@ -332,7 +347,9 @@ func TestTheDefaultEndIsCappedByTheCA(t *testing.T) {
 	}
 	ca = issuingCA(t)
 	ca.NotBefore = now.Add(-10 * time.Second)
-	if result = apply(t, builtin(t, "privatessl-tls-server"), requestFor(t, ecLabel, "CN=a.example"), ca); result.NotBefore.Before(ca.NotBefore) {
+	if result = apply(
+		t, builtin(t, "privatessl-tls-server"), requestFor(t, ecLabel, "CN=a.example"), ca,
+	); result.NotBefore.Before(ca.NotBefore) {
 		t.Errorf("begins on %s, before the CA's %s", result.NotBefore, ca.NotBefore)
 	}
 }
@@ -384,12 +401,18 @@ func TestExtensionsOfTheRequest(t *testing.T) {
 	if e, _ := find(result, "2.5.29.37"); hex.EncodeToString(e.Value) != "300a06082b06010505070302" {
 		t.Errorf("purposes %x", e.Value)
 	}
-	apply(t, &strict, with(template, policies, extension.BasicConstraints(false, nil), extension.KeyUsage(extension.DigitalSignature)), issuingCA(t))
+	apply(
+		t, &strict, with(template, policies, extension.BasicConstraints(false, nil), extension.KeyUsage(extension.DigitalSignature)),
+		issuingCA(t),
+	)
 
 	refused(t, "unknown", &strict, with(unknown), issuingCA(t), "extensions", "does not allow")
 	refused(t, "other key usage", &strict, with(extension.KeyUsage(extension.KeyCertSign)), issuingCA(t), "extensions", "set by profile")
 	refused(t, "twice", wstep, with(unknown, unknown), issuingCA(t), "extensions", "twice")
-	refused(t, "SAN among the extensions", wstep, with(extension.SubjectAlternativeName(false, san.MarshalDER(web))), issuingCA(t), "extensions", "separately")
+	refused(
+		t, "SAN among the extensions", wstep, with(extension.SubjectAlternativeName(false, san.MarshalDER(web))), issuingCA(t),
+		"extensions", "separately",
+	)
 	critical := template
 	critical.Critical = true
 	refused(t, "critical", wstep, with(critical), issuingCA(t), "extensions", "must not be critical")
@@ -410,13 +433,22 @@ func TestExtensionsOfTheRequest(t *testing.T) {
 	refused(t, "any purpose", wstep, with(eku(mustOID(anyExtendedKeyUsage))), issuingCA(t), "extensions", "Only a profile")
 
 	// A subscriber that requests to be a CA does not become one, and is told so.
-	result = apply(t, wstep, with(extension.BasicConstraints(true, nil), extension.KeyUsage(extension.KeyCertSign), extension.AuthorityKeyIdentifier([]byte{1})), issuingCA(t))
-	if bc, _ := find(result, "2.5.29.19"); hex.EncodeToString(bc.Value) != "3000" || keyUsageOf(t, result) != bit(DigitalSignature) || !decided(result, "extension", "Basic Constraints") {
+	result = apply(
+		t, wstep,
+		with(extension.BasicConstraints(true, nil), extension.KeyUsage(extension.KeyCertSign), extension.AuthorityKeyIdentifier([]byte{1})),
+		issuingCA(t),
+	)
+	if bc, _ := find(result, "2.5.29.19"); hex.EncodeToString(bc.Value) != "3000" || keyUsageOf(t, result) != bit(DigitalSignature) ||
+		!decided(
+			result, "extension", "Basic Constraints",
+		) {
 		t.Errorf("a subscriber became a CA: %x", bc.Value)
 	}
 	// Other purposes are left out if the profile fixes them.
 	result = apply(t, builtin(t, "privatessl-tls-server"), with(eku(extension.ServerAuth, extension.CodeSigning)), issuingCA(t))
-	if e, _ := find(result, "2.5.29.37"); hex.EncodeToString(e.Value) != "300a06082b06010505070301" || !decided(result, "extension", "Extended Key Usage") {
+	if e, _ := find(result, "2.5.29.37"); hex.EncodeToString(e.Value) != "300a06082b06010505070301" || !decided(
+		result, "extension", "Extended Key Usage",
+	) {
 		t.Errorf("purposes %x", e.Value)
 	}
 	always := *builtin(t, "external-ca-subord")
@@ -446,7 +478,9 @@ func TestServerSideKeys(t *testing.T) {
 	r := requestFor(t, rsaLabel, "CN=dc1.example.com", web...)
 	for _, server := range []bool{true, false} {
 		r.ServerSideKey = server
-		if result := apply(t, p, r, issuingCA(t)); !decided(result, "key", map[bool]string{true: "the service", false: "its owner"}[server]) {
+		if result := apply(t, p, r, issuingCA(t)); !decided(
+			result, "key", map[bool]string{true: "the service", false: "its owner"}[server],
+		) {
 			t.Errorf("decisions %+v", result.Decisions)
 		}
 	}

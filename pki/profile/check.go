@@ -31,7 +31,10 @@ var authorityOnly = []string{"2.5.29.30", "2.5.29.33", "2.5.29.36", "2.5.29.54"}
 // check runs all groups of rules and returns the first refusal of each.
 func (p *Profile) check() []error {
 	var problems []error
-	for _, step := range []func() error{p.checkHead, p.checkCATypes, p.checkValidity, p.checkUsages, p.checkExtensions, p.checkClaims, p.checkAuthority, p.checkNames, p.checkSubjectRules, p.checkSANRules, p.checkKeys} {
+	for _, step := range []func() error{
+		p.checkHead, p.checkCATypes, p.checkValidity, p.checkUsages, p.checkExtensions, p.checkClaims, p.checkAuthority, p.checkNames,
+		p.checkSubjectRules, p.checkSANRules, p.checkKeys,
+	} {
 		if err := step(); err != nil {
 			problems = append(problems, err)
 		}
@@ -118,9 +121,13 @@ func (p *Profile) checkUsages() error {
 			return invalid.New(field, "The usage must be a dotted object identifier.")
 		}
 		if strings.HasPrefix(usage, keyUsageArc) && !isKeyUsage(usage) {
-			return invalid.New(field, "This is not a key usage. Key usages are 2.5.29.15.0 (digital signature) to 2.5.29.15.8 (decipher only).")
+			return invalid.New(
+				field, "This is not a key usage. Key usages are 2.5.29.15.0 (digital signature) to 2.5.29.15.8 (decipher only).",
+			)
 		}
-		if usage == strings.TrimSuffix(keyUsageArc, ".") || slices.ContainsFunc(extensionNames, func(e Usage) bool { return e.OID == usage }) {
+		if usage == strings.TrimSuffix(keyUsageArc, ".") || slices.ContainsFunc(
+			extensionNames, func(e Usage) bool { return e.OID == usage },
+		) {
 			return invalid.New(field, "This is an extension, not a usage.")
 		}
 	}
@@ -169,11 +176,16 @@ func (p *Profile) checkAuthority() error {
 	case p.Kind == Subscriber && bits&(bit(KeyCertSign)|bit(CRLSign)) != 0:
 		return invalid.New("usages", "Certificate signing and CRL signing are for CAs, not for subscribers.")
 	case signs != p.IsCA():
-		return invalid.New("usages", "Certificate signing is required if ca_constraint.cA is true, and forbidden otherwise (RFC 5280 4.2.1.3, 4.2.1.9).")
+		return invalid.New(
+			"usages", "Certificate signing is required if ca_constraint.cA is true, and forbidden otherwise (RFC 5280 4.2.1.3, 4.2.1.9).",
+		)
 	case p.SelfSigned && !p.IsCA():
 		return invalid.New("self_signed", "Only root CAs can be self-signed.")
 	case p.Kind == Subscriber && (p.OCSPNoCheck || slices.Contains(p.Usages, ocspSigning)):
-		return invalid.New("usages", "A subscriber cannot act for the CA. OCSP Signing and ocsp_no_check are for the CA's own OCSP signers (RFC 6960 4.2.2.2).")
+		return invalid.New(
+			"usages",
+			"A subscriber cannot act for the CA. OCSP Signing and ocsp_no_check are for the CA's own OCSP signers (RFC 6960 4.2.2.2).",
+		)
 	}
 	if p.CAConstraint == nil || p.CAConstraint.PathLen == nil {
 		return nil
@@ -206,11 +218,15 @@ func (p *Profile) checkNames() error {
 
 func (p *Profile) checkKeys() error {
 	if !p.ServerSideKeys && !p.ClientSideKeys {
-		return invalid.New("client_side_keys", "The value must be true unless server_side_keys is true, because somebody has to generate the key.")
+		return invalid.New(
+			"client_side_keys", "The value must be true unless server_side_keys is true, because somebody has to generate the key.",
+		)
 	}
 	for i, algorithm := range p.KeyAlgorithms {
 		if !slices.Contains(keyAlgorithmNames, algorithm) {
-			return invalid.New(fmt.Sprintf("key_algorithms[%d]", i), "The algorithm must be one of %s.", strings.Join(keyAlgorithmNames, ", "))
+			return invalid.New(
+				fmt.Sprintf("key_algorithms[%d]", i), "The algorithm must be one of %s.", strings.Join(keyAlgorithmNames, ", "),
+			)
 		}
 	}
 	return checkList("key_algorithms", p.KeyAlgorithms)

@@ -69,12 +69,16 @@ func (a *application) vouched(fromCSR bool) bool {
 
 // unvouched omits a claim that nobody vouches for, or refuses it if nothing may be omitted.
 func (a *application) unvouched(what, oid string) error {
-	who := "nobody whose word profile " + a.p.ID + " accepts (" + strings.Join(sourceNames(a.p.IdentityClaimsFrom), ", ") + ") vouches for it"
+	who := "nobody whose word profile " + a.p.ID + " accepts (" + strings.Join(
+		sourceNames(a.p.IdentityClaimsFrom), ", ",
+	) + ") vouches for it"
 	if len(a.p.IdentityClaimsFrom) == 0 {
 		who = "profile " + a.p.ID + " accepts no such claims"
 	}
 	if !a.p.IgnoreUnknownExtensions || a.r.LeaveNothingOut {
-		return ruled("identity_claims_from", invalid.New("extensions", "%s (%s) says who the subject is, and %s. Leave it out.", what, oid, who))
+		return ruled(
+			"identity_claims_from", invalid.New("extensions", "%s (%s) says who the subject is, and %s. Leave it out.", what, oid, who),
+		)
 	}
 	a.decide("identity-claim", "left out", "%s (%s) says who the subject is, and %s.", what, oid, who)
 	return nil
@@ -103,7 +107,10 @@ func (a *application) claims(e extension.Extension, oid string) (bool, error) {
 	claimed := false
 	for _, policy := range policies {
 		if slices.Contains(privilegedPurposes, policy) {
-			return false, invalid.New("extensions", "The application policy %s (%s) cannot be requested. Only a profile can add it, as an extended key usage.", UsageName(policy), policy)
+			return false, invalid.New(
+				"extensions", "The application policy %s (%s) cannot be requested. Only a profile can add it, as an extended key usage.",
+				UsageName(policy), policy,
+			)
 		}
 		claimed = claimed || !slices.Contains(harmlessPurposes, policy) && !slices.Contains(a.p.Usages, policy)
 	}
@@ -134,13 +141,22 @@ func (a *application) checkClaim(i int, g san.GeneralName) error {
 	if !namesAccount(g) || a.vouched(slices.Contains(a.r.CSRNames, g)) {
 		return nil
 	}
-	return ruled("identity_claims_from", invalid.New(fmt.Sprintf("sans[%d]", i), "%s names an account or a cardholder, and nobody whose word profile %s accepts vouches for it. Leave it out.", short(g.Value), a.p.ID))
+	return ruled(
+		"identity_claims_from",
+		invalid.New(
+			fmt.Sprintf("sans[%d]", i),
+			"%s names an account or a cardholder, and nobody whose word profile %s accepts vouches for it. Leave it out.", short(g.Value),
+			a.p.ID,
+		),
+	)
 }
 
 func (p *Profile) checkClaims() error {
 	for i, source := range p.IdentityClaimsFrom {
 		if !slices.Contains(Sources(), source) {
-			return invalid.New(fmt.Sprintf("identity_claims_from[%d]", i), "The source must be one of %s.", strings.Join(sourceNames(Sources()), ", "))
+			return invalid.New(
+				fmt.Sprintf("identity_claims_from[%d]", i), "The source must be one of %s.", strings.Join(sourceNames(Sources()), ", "),
+			)
 		}
 	}
 	return checkList("identity_claims_from", p.IdentityClaimsFrom)

@@ -36,8 +36,12 @@ func TestNobodysClaimsAreCopied(t *testing.T) {
 		if len(p.KeyAlgorithms) > 0 && !contains(p.KeyAlgorithms, "ECDSA-P256") {
 			label = rsaLabel
 		}
-		r := requestFor(t, label, "CN=www.example.com", san.GeneralName{Type: san.DNSName, Value: "www.example.com"}, san.GeneralName{Type: san.URI, Value: "https://www.example.com/"},
-			san.GeneralName{Type: san.RegisteredID, Value: "2.999.10"}, san.GeneralName{Type: san.UPN, Value: "a@example.com"}, san.GeneralName{Type: san.Email, Value: "a@example.com"})
+		r := requestFor(
+			t, label, "CN=www.example.com", san.GeneralName{Type: san.DNSName, Value: "www.example.com"},
+			san.GeneralName{Type: san.URI, Value: "https://www.example.com/"},
+			san.GeneralName{
+				Type: san.RegisteredID, Value: "2.999.10",
+			}, san.GeneralName{Type: san.UPN, Value: "a@example.com"}, san.GeneralName{Type: san.Email, Value: "a@example.com"})
 		names := r.SANs
 		r.CSRNames = names
 		r.Extensions, r.CSRExtensions, r.ServerSideKey = claimed(), len(claimed()), !p.ClientSideKeys
@@ -51,7 +55,10 @@ func TestNobodysClaimsAreCopied(t *testing.T) {
 			r.SANs = slices.DeleteFunc(slices.Clone(names), namesAccount)
 			result := apply(t, p, r, issuingCA(t))
 			for _, e := range result.Extensions {
-				if oid := e.ID.String(); oid == "1.3.6.1.4.1.311.25.2" || oid == "1.3.6.1.4.1.311.20.2" || oid == applicationPolicies && !contains(p.Usages, "1.3.6.1.4.1.311.20.2.2") || oid == "2.5.29.32" && len(p.CertificatePolicies) == 0 {
+				if oid := e.ID.String(); oid == "1.3.6.1.4.1.311.25.2" || oid == "1.3.6.1.4.1.311.20.2" || oid == applicationPolicies &&
+					!contains(
+						p.Usages, "1.3.6.1.4.1.311.20.2.2",
+					) || oid == "2.5.29.32" && len(p.CertificatePolicies) == 0 {
 					t.Errorf("%s, %v: %s was copied from the CSR", p.ID, v, UsageName(oid))
 				} else if purposes, _ := readPurposes(e.Value); oid == "2.5.29.37" {
 					for _, purpose := range purposes {
@@ -132,7 +139,9 @@ func TestWhoAnswersForAClaim(t *testing.T) {
 	}
 	r.SANs = nil
 	// What only a profile can add cannot be requested as an application policy either.
-	r.Extensions = []extension.Extension{{ID: mustOID(applicationPolicies), Value: extension.CertificatePolicies(mustOID(certificateRequestAgent)).Value}}
+	r.Extensions = []extension.Extension{
+		{ID: mustOID(applicationPolicies), Value: extension.CertificatePolicies(mustOID(certificateRequestAgent)).Value},
+	}
 	refused(t, "request agent as application policy", scep, r, issuingCA(t), "extensions", "Only a profile")
 	always := *builtin(t, "external-ca-subord")
 	empty := requestFor(t, rsaLabel, "CN=CA")

@@ -103,7 +103,9 @@ func (a *application) requested() (copied []extension.Extension, purposes []asn1
 		purposes = append(purposes, mustOID(usage.OID))
 	}
 	if len(a.r.Extensions) > maxRequested {
-		return nil, nil, invalid.New("extensions", "%d extensions are requested, but at most %d are allowed.", len(a.r.Extensions), maxRequested)
+		return nil, nil, invalid.New(
+			"extensions", "%d extensions are requested, but at most %d are allowed.", len(a.r.Extensions), maxRequested,
+		)
 	}
 	seen := map[string]bool{}
 	for n, e := range a.r.Extensions {
@@ -113,7 +115,9 @@ func (a *application) requested() (copied []extension.Extension, purposes []asn1
 		}
 		seen[oid] = true
 		if len(e.Value) > maxExtensionValue {
-			return nil, nil, invalid.New("extensions", "%s (%s) has %d bytes, but at most %d are allowed.", UsageName(oid), oid, len(e.Value), maxExtensionValue)
+			return nil, nil, invalid.New(
+				"extensions", "%s (%s) has %d bytes, but at most %d are allowed.", UsageName(oid), oid, len(e.Value), maxExtensionValue,
+			)
 		}
 		rule, allowed := a.p.allowed(oid)
 		if !allowed || e.ID.Equal(extension.OIDCertificatePolicies) && len(a.p.CertificatePolicies) > 0 {
@@ -155,18 +159,32 @@ func (a *application) requested() (copied []extension.Extension, purposes []asn1
 
 // notAllowed refuses or leaves out an extension that may not be requested.
 func (a *application) notAllowed(e extension.Extension, oid string) error {
-	set := slices.Contains(managed, oid) || e.ID.Equal(extension.OIDExtendedKeyUsage) || e.ID.Equal(extension.OIDCertificatePolicies) && len(a.p.CertificatePolicies) > 0
+	set := slices.Contains(managed, oid) || e.ID.Equal(extension.OIDExtendedKeyUsage) || e.ID.Equal(
+		extension.OIDCertificatePolicies,
+	) && len(a.p.CertificatePolicies) > 0
 	switch {
 	case e.ID.Equal(extension.OIDSubjectAltName):
 		return invalid.New("extensions", "Provide subject alternative names separately from the extensions.")
 	case set && a.sameAsProfile(e):
 		return nil
 	case a.p.IsCA() && slices.Contains(limits, oid):
-		return invalid.New("extensions", "%s (%s) limits the CA that requests it, and profile %s does not allow it. Leave it out or choose another profile.", UsageName(oid), oid, a.p.ID)
+		return invalid.New(
+			"extensions",
+			"%s (%s) limits the CA that requests it, and profile %s does not allow it. Leave it out or choose another profile.",
+			UsageName(oid), oid, a.p.ID,
+		)
 	case !a.p.IgnoreUnknownExtensions && set:
-		return invalid.New("extensions", "%s (%s) is set by profile %s and differs in the request. Leave it out.", UsageName(oid), oid, a.p.ID)
+		return invalid.New(
+			"extensions", "%s (%s) is set by profile %s and differs in the request. Leave it out.", UsageName(oid), oid, a.p.ID,
+		)
 	case !a.p.IgnoreUnknownExtensions:
-		return ruled("ignore_unknown_extensions", invalid.New("extensions", "Profile %s does not allow the extension %s (%s). Leave it out or choose another profile.", a.p.ID, UsageName(oid), oid))
+		return ruled(
+			"ignore_unknown_extensions",
+			invalid.New(
+				"extensions", "Profile %s does not allow the extension %s (%s). Leave it out or choose another profile.", a.p.ID,
+				UsageName(oid), oid,
+			),
+		)
 	case set:
 		a.decide("extension", "request ignored", "%s (%s) is set by the profile.", UsageName(oid), oid)
 	default:
@@ -213,7 +231,9 @@ func (a *application) sameAsProfile(e extension.Extension) bool {
 		return ok && bits&^a.p.keyUsageBits() == 0
 	case e.ID.Equal(extension.OIDExtendedKeyUsage):
 		wanted, ok := readPurposes(e.Value)
-		return ok && !slices.ContainsFunc(wanted, func(oid asn1.ObjectIdentifier) bool { return !slices.Contains(a.p.Usages, oid.String()) })
+		return ok && !slices.ContainsFunc(
+			wanted, func(oid asn1.ObjectIdentifier) bool { return !slices.Contains(a.p.Usages, oid.String()) },
+		)
 	}
 	return false
 }
@@ -249,10 +269,14 @@ func readPurposes(der []byte) ([]asn1.ObjectIdentifier, bool) {
 	return purposes, true
 }
 
-func (a *application) mergePurposes(purposes []asn1.ObjectIdentifier, e extension.Extension, fromCSR bool) ([]asn1.ObjectIdentifier, error) {
+func (a *application) mergePurposes(
+	purposes []asn1.ObjectIdentifier, e extension.Extension, fromCSR bool,
+) ([]asn1.ObjectIdentifier, error) {
 	wanted, ok := readPurposes(e.Value)
 	if !ok {
-		return nil, invalid.New("extensions", "The requested extended key usage is not a list of 1 to %d object identifiers (RFC 5280 4.2.1.12).", maxPurposes)
+		return nil, invalid.New(
+			"extensions", "The requested extended key usage is not a list of 1 to %d object identifiers (RFC 5280 4.2.1.12).", maxPurposes,
+		)
 	}
 	for _, oid := range wanted {
 		text := oid.String()
@@ -260,7 +284,9 @@ func (a *application) mergePurposes(purposes []asn1.ObjectIdentifier, e extensio
 			continue
 		}
 		if slices.Contains(privilegedPurposes, text) {
-			return nil, invalid.New("extensions", "The extended key usage %s (%s) cannot be requested. Only a profile can add it.", UsageName(text), text)
+			return nil, invalid.New(
+				"extensions", "The extended key usage %s (%s) cannot be requested. Only a profile can add it.", UsageName(text), text,
+			)
 		}
 		if !slices.Contains(harmlessPurposes, text) && !a.vouched(fromCSR) {
 			if err := a.unvouched(UsageName(text), text); err != nil {

@@ -84,7 +84,9 @@ func TestSelectable(t *testing.T) {
 	for _, p := range Builtin() {
 		want := p.Kind == Subscriber ||
 			slices.Contains(
-				[]string{"external-ca-cross", "external-ca-subord", "azure-firewall-ca-subord", "basic-ca-subord", "intermediate-ca-subord"},
+				[]string{
+					"external-ca-cross", "external-ca-subord", "azure-firewall-ca-subord", "basic-ca-subord", "intermediate-ca-subord",
+				},
 				p.ID,
 			)
 		if p.Selectable() != want {

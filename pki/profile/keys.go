@@ -9,7 +9,9 @@ import (
 	"github.com/pkiaas/pkiaas/pki/invalid"
 )
 
-var keyAlgorithmNames = []string{"RSA-2048", "RSA-3072", "RSA-4096", "ECDSA-P256", "ECDSA-P384", "ECDSA-P521", "Ed25519", "ML-DSA-44", "ML-DSA-65", "ML-DSA-87"}
+var keyAlgorithmNames = []string{
+	"RSA-2048", "RSA-3072", "RSA-4096", "ECDSA-P256", "ECDSA-P384", "ECDSA-P521", "Ed25519", "ML-DSA-44", "ML-DSA-65", "ML-DSA-87",
+}
 
 // KeyAlgorithmNames lists the possible values of Profile.KeyAlgorithms.
 func KeyAlgorithmNames() []string { return slices.Clone(keyAlgorithmNames) }

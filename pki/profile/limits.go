@@ -73,7 +73,9 @@ func (p *Profile) checkSubjectRules() error {
 		field := fmt.Sprintf("subject_rules[%d]", i)
 		typ, ok := name.TypeByKeyword(rule.Attribute)
 		if !ok {
-			return invalid.New(field+".attribute", "This is not an attribute of a distinguished name. Use a name such as CN, or an object identifier.")
+			return invalid.New(
+				field+".attribute", "This is not an attribute of a distinguished name. Use a name such as CN, or an object identifier.",
+			)
 		}
 		if seen[typ.OID.String()] {
 			return invalid.New(field+".attribute", "The attribute is a duplicate.")
@@ -103,7 +105,9 @@ func checkPattern(field, pattern string) (*regexp.Regexp, error) {
 	}
 	compiled, err := whole(pattern)
 	if err != nil {
-		return nil, invalid.New(field, "This is not a regular expression (RE2): %s.", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+		return nil, invalid.New(
+			field, "This is not a regular expression (RE2): %s.", strings.TrimPrefix(err.Error(), "error parsing regexp: "),
+		)
 	}
 	return compiled, nil
 }
@@ -199,7 +203,12 @@ func (a *application) checkSubject() error {
 		}
 		for _, value := range values {
 			if !rule.compiled.MatchString(value) {
-				return ruled(at, invalid.New("subject", "%s=%s does not match %s, as profile %s requires.", typ.Name, short(value), rule.Pattern, a.p.ID))
+				return ruled(
+					at,
+					invalid.New(
+						"subject", "%s=%s does not match %s, as profile %s requires.", typ.Name, short(value), rule.Pattern, a.p.ID,
+					),
+				)
 			}
 		}
 		a.decide("subject", typ.Name, "Matches %s (%s).", rule.Pattern, at)
@@ -217,7 +226,13 @@ func (a *application) checkSubject() error {
 				if typ, ok := name.TypeByKeyword(keyword); ok && typ.Name != "" {
 					keyword = typ.Name
 				}
-				return ruled("other_subject_attributes", invalid.New("subject", "Profile %s allows only the attributes that it names, and %s is not one of them. Leave it out.", a.p.ID, keyword))
+				return ruled(
+					"other_subject_attributes",
+					invalid.New(
+						"subject", "Profile %s allows only the attributes that it names, and %s is not one of them. Leave it out.", a.p.ID,
+						keyword,
+					),
+				)
 			}
 		}
 	}

@@ -22,7 +22,10 @@ func limited(t testing.TB, members string) *Profile {
 }
 
 func TestSubjectRules(t *testing.T) {
-	p := limited(t, `"subject_rules":[{"attribute":"CN","presence":"REQUIRED","pattern":"[a-z]+[0-9]{2}"},{"attribute":"2.5.4.11","presence":"FORBIDDEN"},{"attribute":"Organization","pattern":"Example|Beispiel"}],"other_subject_attributes":"FORBIDDEN"`)
+	p := limited(
+		t,
+		`"subject_rules":[{"attribute":"CN","presence":"REQUIRED","pattern":"[a-z]+[0-9]{2}"},{"attribute":"2.5.4.11","presence":"FORBIDDEN"},{"attribute":"Organization","pattern":"Example|Beispiel"}],"other_subject_attributes":"FORBIDDEN"`,
+	)
 	for subject, rule := range map[string]string{
 		"CN=host07":                  "",
 		"CN=host07,O=Example":        "",
@@ -60,16 +63,41 @@ func judged(t *testing.T, p *Profile, r Request, label, field, rule string) {
 }
 
 func TestSANRules(t *testing.T) {
-	p := limited(t, `"san_rules":[{"type":"DNS_NAME","suffixes":["corp.example"],"patterns":["www[0-9]\\.example\\.org"]},{"type":"IP_ADDRESS","networks":["10.0.0.0/8","2001:db8::/32"]},{"type":"EMAIL","suffixes":["corp.example"]},{"type":"URI","suffixes":["corp.example"]},{"type":"UPN"}]`)
+	p := limited(
+		t,
+		`"san_rules":[{"type":"DNS_NAME","suffixes":["corp.example"],"patterns":["www[0-9]\\.example\\.org"]},{"type":"IP_ADDRESS","networks":["10.0.0.0/8","2001:db8::/32"]},{"type":"EMAIL","suffixes":["corp.example"]},{"type":"URI","suffixes":["corp.example"]},{"type":"UPN"}]`,
+	)
 	for _, c := range []struct {
 		typ         san.Type
 		value, rule string
 	}{
-		{san.DNSName, "corp.example", ""}, {san.DNSName, "a.b.corp.example", ""}, {san.DNSName, "*.corp.example", ""}, {san.DNSName, "WWW.Corp.Example", ""}, {san.DNSName, "www1.example.org", ""},
-		{san.DNSName, "evilcorp.example", "san_rules[0]"}, {san.DNSName, "corp.example.org", "san_rules[0]"}, {san.DNSName, "www1.example.org.evil.com", "san_rules[0]"}, {san.DNSName, "www1xexample.org", "san_rules[0]"},
-		{san.IPAddress, "10.255.0.1", ""}, {san.IPAddress, "2001:db8:1::1", ""}, {san.IPAddress, "11.0.0.1", "san_rules[1]"}, {san.IPAddress, "2001:db9::1", "san_rules[1]"},
-		{san.Email, "a@corp.example", ""}, {san.Email, "a@mail.CORP.example", ""}, {san.Email, "corp.example@evil.com", "san_rules[2]"}, {san.Email, "a@notcorp.example", "san_rules[2]"},
-		{san.URI, "https://corp.example/x", ""}, {san.URI, "https://x.corp.example:8443/", ""}, {san.URI, "https://corp.example.evil.com/", "san_rules[3]"}, {san.URI, "https://evil.com/corp.example", "san_rules[3]"}, {san.URI, "urn:corp.example", "san_rules[3]"},
+		{
+			san.DNSName, "corp.example", "",
+		}, {
+			san.DNSName, "a.b.corp.example", "",
+		}, {san.DNSName, "*.corp.example", ""}, {san.DNSName, "WWW.Corp.Example", ""}, {san.DNSName, "www1.example.org", ""},
+		{
+			san.DNSName, "evilcorp.example", "san_rules[0]",
+		}, {
+			san.DNSName, "corp.example.org", "san_rules[0]",
+		}, {san.DNSName, "www1.example.org.evil.com", "san_rules[0]"}, {san.DNSName, "www1xexample.org", "san_rules[0]"},
+		{
+			san.IPAddress, "10.255.0.1", "",
+		}, {
+			san.IPAddress, "2001:db8:1::1", "",
+		}, {san.IPAddress, "11.0.0.1", "san_rules[1]"}, {san.IPAddress, "2001:db9::1", "san_rules[1]"},
+		{
+			san.Email, "a@corp.example", "",
+		}, {
+			san.Email, "a@mail.CORP.example", "",
+		}, {san.Email, "corp.example@evil.com", "san_rules[2]"}, {san.Email, "a@notcorp.example", "san_rules[2]"},
+		{
+			san.URI, "https://corp.example/x", "",
+		}, {
+			san.URI, "https://x.corp.example:8443/", "",
+		}, {
+			san.URI, "https://corp.example.evil.com/", "san_rules[3]",
+		}, {san.URI, "https://evil.com/corp.example", "san_rules[3]"}, {san.URI, "urn:corp.example", "san_rules[3]"},
 		{san.UPN, "anyone@anywhere", ""}, {san.RegisteredID, "1.2.3", "san_rules"},
 	} {
 		r := requestFor(t, ecLabel, "CN=x", san.GeneralName{Type: c.typ, Value: c.value})
@@ -85,7 +113,9 @@ func TestSANRules(t *testing.T) {
 }
 
 func TestEveryRefusalNamesItsRule(t *testing.T) {
-	p := limited(t, `"max_validity_period":"P1D","key_algorithms":["RSA-2048"],"ignore_unknown_extensions":false,"required_san_types":["DNS_NAME"]`)
+	p := limited(
+		t, `"max_validity_period":"P1D","key_algorithms":["RSA-2048"],"ignore_unknown_extensions":false,"required_san_types":["DNS_NAME"]`,
+	)
 	r := requestFor(t, ecLabel, "CN=x", web...)
 	judged(t, p, r, "key", "csr", "key_algorithms")
 	r = requestFor(t, rsaLabel, "CN=x")
@@ -159,8 +189,14 @@ func TestProblemsAreAllToldWithTheirLines(t *testing.T) {
 }
 
 func TestDiff(t *testing.T) {
-	a := limited(t, `"max_validity_period":"P2Y","allowed_extensions":["1.2.3","1.2.4"],"ca_constraint":{"cA":false},"key_algorithms":["RSA-2048","RSA-3072"]`)
-	b := limited(t, `"max_validity_period":"P1Y","allowed_extensions":["1.2.4","1.2.5"],"ocsp_no_check":false,"key_algorithms":["RSA-3072","RSA-2048"],"subject_rules":[{"attribute":"CN"}]`)
+	a := limited(
+		t,
+		`"max_validity_period":"P2Y","allowed_extensions":["1.2.3","1.2.4"],"ca_constraint":{"cA":false},"key_algorithms":["RSA-2048","RSA-3072"]`,
+	)
+	b := limited(
+		t,
+		`"max_validity_period":"P1Y","allowed_extensions":["1.2.4","1.2.5"],"ocsp_no_check":false,"key_algorithms":["RSA-3072","RSA-2048"],"subject_rules":[{"attribute":"CN"}]`,
+	)
 	want := `[{allowed_extensions "1.2.3" } {allowed_extensions  "1.2.5"} {ca_constraint {"cA":false} } {key_algorithms ["RSA-2048","RSA-3072"] ["RSA-3072","RSA-2048"]} {max_validity_period "P2Y" "P1Y"} {subject_rules  {"attribute":"CN","presence":"OPTIONAL"}}]`
 	if got := fmt.Sprint(Diff(a, b)); got != want {
 		t.Errorf("differences\n%s\nwant\n%s", got, want)
@@ -174,7 +210,10 @@ func TestDiff(t *testing.T) {
 }
 
 func FuzzPeriod(f *testing.F) {
-	for _, seed := range []string{"P1Y", "P1Y6M", "P2W", "P1DT12H", "PT8H", "PT1H30M5S", "P", "PT", "P1H", "PT1D", "P-1D", "P1.5Y", "P1M1Y", "P99999Y", "P01D", "p1y", "P0D"} {
+	for _, seed := range []string{
+		"P1Y", "P1Y6M", "P2W", "P1DT12H", "PT8H", "PT1H30M5S", "P", "PT", "P1H", "PT1D", "P-1D", "P1.5Y", "P1M1Y", "P99999Y", "P01D",
+		"p1y", "P0D",
+	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -215,7 +254,9 @@ func FuzzApply(f *testing.F) {
 	}
 	requests := []Request{
 		requestFor(f, ecLabel, "CN=www.example.com,O=Example", web...),
-		requestFor(f, rsaLabel, "CN=a", san.GeneralName{Type: san.IPAddress, Value: "192.0.2.7"}, san.GeneralName{Type: san.UPN, Value: "a@corp"}),
+		requestFor(
+			f, rsaLabel, "CN=a", san.GeneralName{Type: san.IPAddress, Value: "192.0.2.7"}, san.GeneralName{Type: san.UPN, Value: "a@corp"},
+		),
 		requestFor(f, mldsaLabel, ""),
 	}
 	f.Fuzz(func(t *testing.T, text []byte, which uint8) {

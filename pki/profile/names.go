@@ -61,12 +61,17 @@ func (a *application) decideNames() error {
 	case !a.p.SelfSigned && same && !a.r.SelfIssued:
 		return invalid.New("subject", "The subject is the name of the CA itself, so the certificate could be mistaken for the CA's own.")
 	}
-	if len(a.p.RequiredSANTypes) > 0 && !slices.ContainsFunc(a.result.SANs, func(g san.GeneralName) bool { return slices.Contains(a.p.RequiredSANTypes, g.Type) }) {
+	if len(a.p.RequiredSANTypes) > 0 && !slices.ContainsFunc(
+		a.result.SANs, func(g san.GeneralName) bool { return slices.Contains(a.p.RequiredSANTypes, g.Type) },
+	) {
 		wanted := make([]string, len(a.p.RequiredSANTypes))
 		for i, typ := range a.p.RequiredSANTypes {
 			wanted[i] = string(typ)
 		}
-		return ruled("required_san_types", invalid.New("sans", "Profile %s requires a subject alternative name of type %s.", a.p.ID, strings.Join(wanted, " or ")))
+		return ruled(
+			"required_san_types",
+			invalid.New("sans", "Profile %s requires a subject alternative name of type %s.", a.p.ID, strings.Join(wanted, " or ")),
+		)
 	}
 	return nil
 }
@@ -80,7 +85,10 @@ func (a *application) copyCommonNames() error {
 		g, err := san.Parse(typ, common, "subject")
 		switch {
 		case err != nil && len(a.result.SANs) == 0:
-			return invalid.New("subject", "Profile %s takes the names from the common name, but it is neither a DNS name nor an IP address: %s", a.p.ID, invalid.Reason(err))
+			return invalid.New(
+				"subject", "Profile %s takes the names from the common name, but it is neither a DNS name nor an IP address: %s", a.p.ID,
+				invalid.Reason(err),
+			)
 		case err != nil:
 			a.decide("subject-alternative-name", "common name not copied", "%s", invalid.Reason(err))
 		case !slices.Contains(a.result.SANs, g):

@@ -89,7 +89,9 @@ func lineOf(text []byte, path string, err error) int {
 }
 
 // caTypes are the types of CA by their names in profiles of Entrust's PKIaaS guide.
-var caTypes = map[string]string{"root": CATypeRoot, "externalKey": CATypeExternalRoot, "intermediate": CATypeIntermediate, "subord": CATypeIssuing}
+var caTypes = map[string]string{
+	"root": CATypeRoot, "externalKey": CATypeExternalRoot, "intermediate": CATypeIntermediate, "subord": CATypeIssuing,
+}
 
 // read checks only the structure: members and their types.
 func read(text []byte, given Given) (*Profile, error) {
@@ -112,7 +114,8 @@ func read(text []byte, given Given) (*Profile, error) {
 		d.AllowedCATypes[n] = cmp.Or(caTypes[name], name)
 	}
 	p := &Profile{
-		ID: cmp.Or(d.ID, given.ID), Name: cmp.Or(d.Name, given.Name), Group: cmp.Or(d.Group, given.Group), Kind: cmp.Or(d.Kind, Subscriber), Description: d.Description, AllowedCATypes: d.AllowedCATypes,
+		ID: cmp.Or(d.ID, given.ID), Name: cmp.Or(d.Name, given.Name), Group: cmp.Or(d.Group, given.Group),
+		Kind: cmp.Or(d.Kind, Subscriber), Description: d.Description, AllowedCATypes: d.AllowedCATypes,
 		ValidityPeriod: d.ValidityPeriod, MaxValidityPeriod: d.MaxValidityPeriod, Usages: d.Usages,
 		ExtendedKeyUsageCritical: d.ExtendedKeyUsageCritical, AllowedExtensions: d.AllowedExtensions,
 		IgnoreUnknownExtensions: d.IgnoreUnknownExtensions == nil || *d.IgnoreUnknownExtensions,

@@ -21,11 +21,15 @@ func TestDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !p.IgnoreUnknownExtensions || !p.ClientSideKeys || p.ServerSideKeys || p.IsCA() || len(p.KeyUsages()) != 1 || p.KeyUsages()[0].Name != "Digital Signature" {
+	if !p.IgnoreUnknownExtensions || !p.ClientSideKeys || p.ServerSideKeys || p.IsCA() || len(p.KeyUsages()) != 1 ||
+		p.KeyUsages()[0].Name != "Digital Signature" {
 		t.Errorf("defaults: %+v", p)
 	}
-	p, err = Parse([]byte(with(`"allowed_extensions":["2.5.29.32",{"oid":"1.2.3","critical":"OPTIONAL"}],"ignore_unknown_extensions":false`)))
-	if err != nil || p.IgnoreUnknownExtensions || p.AllowedExtensions[0].Critical != CriticalNever || p.AllowedExtensions[1] != (AllowedExtension{"1.2.3", CriticalOptional}) {
+	p, err = Parse(
+		[]byte(with(`"allowed_extensions":["2.5.29.32",{"oid":"1.2.3","critical":"OPTIONAL"}],"ignore_unknown_extensions":false`)),
+	)
+	if err != nil || p.IgnoreUnknownExtensions || p.AllowedExtensions[0].Critical != CriticalNever ||
+		p.AllowedExtensions[1] != (AllowedExtension{"1.2.3", CriticalOptional}) {
 		t.Errorf("allowed extensions: %+v, %v", p, err)
 	}
 	again, err := Parse(p.JSON())
@@ -111,7 +115,9 @@ func TestRefusedProfiles(t *testing.T) {
 }
 
 func TestValidityPeriods(t *testing.T) {
-	for text, want := range map[string]bool{"P1Y": true, "PT8H": true, "P1000Y": true, "P1001Y": false, "PT9000000H": false, "P0Y0D": false, "P1H": false, "": false} {
+	for text, want := range map[string]bool{
+		"P1Y": true, "PT8H": true, "P1000Y": true, "P1001Y": false, "PT9000000H": false, "P0Y0D": false, "P1H": false, "": false,
+	} {
 		if _, ok := readPeriod(text); ok != want {
 			t.Errorf("%q is a validity period: %v", text, ok)
 		}
@@ -120,7 +126,10 @@ func TestValidityPeriods(t *testing.T) {
 
 func TestBuiltinGroups(t *testing.T) {
 	want := map[string]string{}
-	for _, group := range []string{"cmp", "codesigning", "esim", "est", "intune", "mdmws", "mobile", "multiuse", "privatessl", "scep", "smartcard", "smime", "v2g", "wstep"} {
+	for _, group := range []string{
+		"cmp", "codesigning", "esim", "est", "intune", "mdmws", "mobile", "multiuse", "privatessl", "scep", "smartcard", "smime", "v2g",
+		"wstep",
+	} {
 		want[group] = Subscriber
 	}
 	for _, group := range []string{"basic", "external", "intermediate", "issuing"} {
@@ -161,10 +170,17 @@ func TestBuiltinGroups(t *testing.T) {
 
 // The profiles named in Entrust's PKIaaS guide, with their properties.
 func TestProfilesOfTheGuide(t *testing.T) {
-	five := []string{"digital-signature", "digital-signature-key-encipherment", "digital-signature-key-encipherment-clientauth", "key-encipherment", "non-repudiation"}
-	ids := []string{"basic-ca-root", "basic-ca-subord", "intermediate-ca-subord", "ocsp-signer", "azure-firewall-ca-subord", "intune-digital-signature", "wstep-digital-signature", "wstep-digital-signature-key-encipherment", "wstep-key-encipherment",
-		"wstep-non-repudiation", "wstep-non-repudiation-key-encipherment", "multiuse-p12-key-encipherment-client-server", "privatessl-tls-server",
-		"privatessl-tls-client", "privatessl-tls-client-server", "privatessl-tls-client-server-supply-san", "privatessl-tls-server-supply-san"}
+	five := []string{
+		"digital-signature", "digital-signature-key-encipherment", "digital-signature-key-encipherment-clientauth", "key-encipherment",
+		"non-repudiation",
+	}
+	ids := []string{
+		"basic-ca-root", "basic-ca-subord", "intermediate-ca-subord", "ocsp-signer", "azure-firewall-ca-subord",
+		"intune-digital-signature", "wstep-digital-signature", "wstep-digital-signature-key-encipherment", "wstep-key-encipherment",
+		"wstep-non-repudiation", "wstep-non-repudiation-key-encipherment", "multiuse-p12-key-encipherment-client-server",
+		"privatessl-tls-server",
+		"privatessl-tls-client", "privatessl-tls-client-server", "privatessl-tls-client-server-supply-san",
+		"privatessl-tls-server-supply-san"}
 	for _, suffix := range five {
 		ids = append(ids, "mdmws-"+suffix, "mdmws-p12-"+suffix)
 	}

@@ -162,10 +162,12 @@ func (p *Profile) JSON() []byte {
 		ID: p.ID, Name: p.Name, Group: p.Group, Kind: p.Kind, Description: p.Description,
 		AllowedCATypes: p.AllowedCATypes, ValidityPeriod: p.ValidityPeriod, MaxValidityPeriod: p.MaxValidityPeriod,
 		Usages: nonNil(p.Usages), ExtendedKeyUsageCritical: p.ExtendedKeyUsageCritical,
-		AllowedExtensions: nonNil(p.AllowedExtensions), IgnoreUnknownExtensions: &p.IgnoreUnknownExtensions, IdentityClaimsFrom: nonNil(p.IdentityClaimsFrom),
-		CAConstraint: p.CAConstraint, SelfSigned: p.SelfSigned, ServerSideKeys: p.ServerSideKeys, ClientSideKeys: &p.ClientSideKeys,
+		AllowedExtensions: nonNil(p.AllowedExtensions), IgnoreUnknownExtensions: &p.IgnoreUnknownExtensions,
+		IdentityClaimsFrom: nonNil(p.IdentityClaimsFrom),
+		CAConstraint:       p.CAConstraint, SelfSigned: p.SelfSigned, ServerSideKeys: p.ServerSideKeys, ClientSideKeys: &p.ClientSideKeys,
 		KeyAlgorithms: p.KeyAlgorithms, CopiesCommonNameToSAN: p.CopiesCommonNameToSAN, RequiredSANTypes: p.RequiredSANTypes,
-		CertificatePolicies: p.CertificatePolicies, OCSPNoCheck: p.OCSPNoCheck, SubjectRules: p.SubjectRules, OtherSubjectAttributes: p.OtherSubjectAttributes, SANRules: p.SANRules,
+		CertificatePolicies: p.CertificatePolicies, OCSPNoCheck: p.OCSPNoCheck, SubjectRules: p.SubjectRules,
+		OtherSubjectAttributes: p.OtherSubjectAttributes, SANRules: p.SANRules,
 	}, "", "  ")
 	if err != nil {
 		panic(err) // strings, booleans and slices of them always marshal

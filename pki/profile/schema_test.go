@@ -39,7 +39,8 @@ func (s schema) check(root schema, at string, value any) []string {
 				add("%q does not match %s", text, rule)
 			}
 		case "minLength", "maxLength":
-			if text, ok := value.(string); ok && (float64(utf8.RuneCountInString(text)) < rule.(float64)) == (keyword == "minLength") && float64(utf8.RuneCountInString(text)) != rule.(float64) {
+			if text, ok := value.(string); ok && (float64(utf8.RuneCountInString(text)) < rule.(float64)) == (keyword == "minLength") &&
+				float64(utf8.RuneCountInString(text)) != rule.(float64) {
 				add("length %d breaks %s", len(text), keyword)
 			}
 		case "minimum", "maximum":
@@ -47,7 +48,8 @@ func (s schema) check(root schema, at string, value any) []string {
 				add("%v breaks %s", n, keyword)
 			}
 		case "minItems", "maxItems":
-			if list, ok := value.([]any); ok && (float64(len(list)) < rule.(float64)) == (keyword == "minItems") && float64(len(list)) != rule.(float64) {
+			if list, ok := value.([]any); ok && (float64(len(list)) < rule.(float64)) == (keyword == "minItems") &&
+				float64(len(list)) != rule.(float64) {
 				add("%d entries break %s", len(list), keyword)
 			}
 		case "uniqueItems":
@@ -64,7 +66,9 @@ func (s schema) check(root schema, at string, value any) []string {
 			}
 		case "contains":
 			list, ok := value.([]any)
-			if ok && !slices.ContainsFunc(list, func(one any) bool { return len(schema(rule.(map[string]any)).check(root, at, one)) == 0 }) {
+			if ok && !slices.ContainsFunc(
+				list, func(one any) bool { return len(schema(rule.(map[string]any)).check(root, at, one)) == 0 },
+			) {
 				add("lacks an entry")
 			}
 		case "oneOf":
@@ -154,10 +158,19 @@ func TestSchemaDescribesEveryBuiltin(t *testing.T) {
 	}
 	// The schema refuses what Parse refuses, so that a form based on it shows the same errors.
 	for _, text := range []string{
-		replaced(`"web"`, `"WEB"`), replaced(`"ISSUING"`, ``), replaced(`ISSUING`, `X`), replaced(`P1Y`, `1Y`), replaced(`2.5.29.15.0`, `1.2.3`), replaced(`SUBSCRIBER`, `X`),
-		with(`"colour":"red"`), with(`"allowed_extensions":["x"]`), with(`"allowed_extensions":[{"oid":"1.2.3","critical":"MAYBE"}]`), with(`"key_algorithms":["RSA-1024"]`),
-		with(`"required_san_types":["DNS"]`), with(`"subject_rules":[{}]`), with(`"subject_rules":[{"attribute":"CN","presence":"YES"}]`), with(`"subject_rules":[{"attribute":"CN","regex":"x"}]`),
-		with(`"other_subject_attributes":"SOME"`), with(`"san_rules":[{"type":"DNS"}]`), with(`"san_rules":[{"suffixes":["a"]}]`), with(`"san_rules":[{"type":"URI","patterns":[""]}]`), with(`"ca_constraint":{"pathlen":0}`), with(`"server_side_keys":"yes"`),
+		replaced(`"web"`, `"WEB"`), replaced(`"ISSUING"`, ``), replaced(`ISSUING`, `X`), replaced(`P1Y`, `1Y`),
+		replaced(`2.5.29.15.0`, `1.2.3`), replaced(`SUBSCRIBER`, `X`),
+		with(`"colour":"red"`), with(`"allowed_extensions":["x"]`), with(
+			`"allowed_extensions":[{"oid":"1.2.3","critical":"MAYBE"}]`,
+		), with(`"key_algorithms":["RSA-1024"]`),
+		with(`"required_san_types":["DNS"]`), with(`"subject_rules":[{}]`), with(
+			`"subject_rules":[{"attribute":"CN","presence":"YES"}]`,
+		), with(`"subject_rules":[{"attribute":"CN","regex":"x"}]`),
+		with(
+			`"other_subject_attributes":"SOME"`,
+		), with(`"san_rules":[{"type":"DNS"}]`), with(
+			`"san_rules":[{"suffixes":["a"]}]`,
+		), with(`"san_rules":[{"type":"URI","patterns":[""]}]`), with(`"ca_constraint":{"pathlen":0}`), with(`"server_side_keys":"yes"`),
 	} {
 		if len(check([]byte(text))) == 0 {
 			t.Errorf("the schema accepts %s", text)

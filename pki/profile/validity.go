@@ -62,10 +62,15 @@ func (a *application) decideValidity() error {
 	case end.After(endOfTime):
 		return invalid.New("notAfter", "Certificates cannot expire after the year 9999.")
 	case bounded && end.After(issuerEnd):
-		return invalid.New("notAfter", "%s is after the CA's own expiry on %s. Request less, or leave the expiry to the profile.", at(end), at(issuerEnd))
+		return invalid.New(
+			"notAfter", "%s is after the CA's own expiry on %s. Request less, or leave the expiry to the profile.", at(end), at(issuerEnd),
+		)
 	}
 	if most, ok := readPeriod(a.p.MaxValidityPeriod); ok && end.After(most.After(begin)) {
-		return ruled("max_validity_period", invalid.New("notAfter", "%s is later than profile %s allows: at most %s.", at(end), a.p.ID, a.p.MaxValidityPeriod))
+		return ruled(
+			"max_validity_period",
+			invalid.New("notAfter", "%s is later than profile %s allows: at most %s.", at(end), a.p.ID, a.p.MaxValidityPeriod),
+		)
 	}
 	if most := begin.Add(a.r.MaxValidity); a.r.MaxValidity > 0 && end.After(most) {
 		return ruled("max_validity", invalid.New("notAfter", "%s is later than the offering allows: at most %s.", at(end), at(most)))
@@ -80,7 +85,9 @@ func (a *application) checkOrder(field string) error {
 		return invalid.New(field, "Certificates cannot expire after the year 9999.")
 	}
 	if !a.result.NotAfter.After(a.result.NotBefore) {
-		return invalid.New(field, "The certificate would expire on %s, before it becomes valid on %s.", at(a.result.NotAfter), at(a.result.NotBefore))
+		return invalid.New(
+			field, "The certificate would expire on %s, before it becomes valid on %s.", at(a.result.NotAfter), at(a.result.NotBefore),
+		)
 	}
 	return nil
 }

@@ -43,10 +43,13 @@ func email(value string) (canonical, problem string) {
 	}
 	local, domain := value[:at], value[at+1:]
 	if len(local) > maxLocalPart {
-		return "", fmt.Sprintf("the local part of the e-mail address has %d characters, but at most %d are allowed", len(local), maxLocalPart)
+		return "", fmt.Sprintf(
+			"the local part of the e-mail address has %d characters, but at most %d are allowed", len(local), maxLocalPart,
+		)
 	}
 	if !ascii(local) {
-		return "", quote(value) + " has a local part with characters outside ASCII, which rfc822Name does not support (RFC 9598 defines an otherName for it)"
+		return "", quote(value) + " has a local part with characters outside ASCII, which rfc822Name does not support (RFC 9598 defines " +
+			"an otherName for it)"
 	}
 	for atom := range strings.SplitSeq(local, ".") {
 		if atom == "" {
@@ -54,7 +57,9 @@ func email(value string) (canonical, problem string) {
 		}
 		for i := range len(atom) {
 			if !isAtext(atom[i]) {
-				return "", fmt.Sprintf("%s contains the character %s, which is not allowed in the local part", quote(value), strconv.QuoteRune(rune(atom[i])))
+				return "", fmt.Sprintf(
+					"%s contains the character %s, which is not allowed in the local part", quote(value), strconv.QuoteRune(rune(atom[i])),
+				)
 			}
 		}
 	}
@@ -89,7 +94,9 @@ func uri(value string) string {
 			return fmt.Sprintf("the URI contains a space or control character (%U): percent-encode it", r)
 		}
 		if r > 0x7f {
-			return fmt.Sprintf("the URI contains %U, which is not ASCII: use the A-label of a host and percent-encode the rest (RFC 3987)", r)
+			return fmt.Sprintf(
+				"the URI contains %U, which is not ASCII: use the A-label of a host and percent-encode the rest (RFC 3987)", r,
+			)
 		}
 		if strings.ContainsRune("\"<>\\^`{|}", r) {
 			return fmt.Sprintf("the URI contains %q, which RFC 3986 does not allow: percent-encode it", r)

@@ -244,5 +244,6 @@ func deviceDER(oid asn1.ObjectIdentifier, text string) (der []byte, problem stri
 	case oid.Equal(oidHardwareModuleName) && second != nil:
 		return HardwareModule{second, []byte(value)}.der(), ""
 	}
-	return nil, "the form ID: is for permanent identifiers (" + oidPermanentIdentifier.String() + ";ID:value or ID:value/assigner) and hardware modules (" + oidHardwareModuleName.String() + ";ID:serial/type)"
+	return nil, "the form ID: is for permanent identifiers (" + oidPermanentIdentifier.String() +
+		";ID:value or ID:value/assigner) and hardware modules (" + oidHardwareModuleName.String() + ";ID:serial/type)"
 }

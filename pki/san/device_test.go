@@ -43,7 +43,9 @@ func TestDeviceNamesOnTheWire(t *testing.T) {
 
 func TestDeviceNames(t *testing.T) {
 	p, err := ParsePermanentIdentifier("C02XK1ABJGH6/1.2.3.4", "identifiers[0]")
-	if err != nil || p.Value != "C02XK1ABJGH6" || !p.Assigner.Equal(asn1.ObjectIdentifier{1, 2, 3, 4}) || p.String() != "C02XK1ABJGH6/1.2.3.4" {
+	if err != nil || p.Value != "C02XK1ABJGH6" || !p.Assigner.Equal(
+		asn1.ObjectIdentifier{1, 2, 3, 4},
+	) || p.String() != "C02XK1ABJGH6/1.2.3.4" {
 		t.Fatalf("%+v, %v", p, err)
 	}
 	g, err := p.GeneralName()
@@ -69,7 +71,9 @@ func TestDeviceNames(t *testing.T) {
 	if _, err := (HardwareModule{}).GeneralName(); err == nil {
 		t.Error("a module without type and serial is a name")
 	}
-	for _, g := range []GeneralName{{DNSName, "a.example"}, {OtherName, "1.2.3;UTF8:a"}, {OtherName, "1.3.6.1.5.5.7.8.3;DER:300506032a0304"}, {OtherName, "nonsense"}} {
+	for _, g := range []GeneralName{
+		{DNSName, "a.example"}, {OtherName, "1.2.3;UTF8:a"}, {OtherName, "1.3.6.1.5.5.7.8.3;DER:300506032a0304"}, {OtherName, "nonsense"},
+	} {
 		if _, ok := g.PermanentIdentifier(); ok {
 			t.Errorf("%v is read as a permanent identifier", g)
 		}
@@ -77,9 +81,13 @@ func TestDeviceNames(t *testing.T) {
 }
 
 func TestRefusedDeviceNames(t *testing.T) {
-	for _, text := range []string{"", "/", "/1.2.3", "a/", "a/b", "a/1", "a/3.1", "a/1.40", "a/1.02", "a/OID.1.2.3", "a/1.2.3/4", "a\x00", "a\nb", "a\u202eb", "\xff", strings.Repeat("a", MaxDeviceID+1)} {
+	for _, text := range []string{
+		"", "/", "/1.2.3", "a/", "a/b", "a/1", "a/3.1", "a/1.40", "a/1.02", "a/OID.1.2.3", "a/1.2.3/4", "a\x00", "a\nb", "a\u202eb",
+		"\xff", strings.Repeat("a", MaxDeviceID+1),
+	} {
 		var refusal *invalid.Error
-		if p, err := ParsePermanentIdentifier(text, "identifiers[1]"); !errors.As(err, &refusal) || refusal.Field != "identifiers[1]" || refusal.Message == "" {
+		if p, err := ParsePermanentIdentifier(text, "identifiers[1]"); !errors.As(err, &refusal) || refusal.Field != "identifiers[1]" ||
+			refusal.Message == "" {
 			t.Errorf("%q is the permanent identifier %+v, %v", text, p, err)
 		}
 		if h, err := ParseHardwareModule(text, "identifiers[1]"); !errors.As(err, &refusal) {
@@ -95,7 +103,8 @@ func TestRefusedDeviceNames(t *testing.T) {
 		t.Errorf("a serial without type is %+v, %v", h, err)
 	}
 	for _, value := range []string{
-		"1.3.6.1.5.5.7.8.3;UTF8:a", "1.3.6.1.5.5.7.8.3;DER:0c0161", "1.3.6.1.5.5.7.8.3;DER:30020c00", "1.3.6.1.5.5.7.8.3;DER:30030c0100", "1.3.6.1.5.5.7.8.3;DER:30060c01610c0161",
+		"1.3.6.1.5.5.7.8.3;UTF8:a", "1.3.6.1.5.5.7.8.3;DER:0c0161", "1.3.6.1.5.5.7.8.3;DER:30020c00", "1.3.6.1.5.5.7.8.3;DER:30030c0100",
+		"1.3.6.1.5.5.7.8.3;DER:30060c01610c0161",
 		"1.3.6.1.5.5.7.8.4;UTF8:a", "1.3.6.1.5.5.7.8.4;DER:3000", "1.3.6.1.5.5.7.8.4;DER:300706032a03040400", "1.2.3;ID:a",
 	} {
 		if g, err := Parse(OtherName, value, "sans[0]"); err == nil {

@@ -38,7 +38,8 @@ func dnsName(value string, wildcardAllowed bool) (canonical, problem string) {
 	if !ascii(host) {
 		converted, err := idna.Registration.ToASCII(host)
 		if err != nil {
-			return "", quote(value) + " is not a valid internationalized name (IDNA 2008): check for symbols, capital letters or look-alike characters"
+			return "", quote(value) + " is not a valid internationalized name (IDNA 2008): check for symbols, capital letters or " +
+				"look-alike characters"
 		}
 		host = converted
 	}

@@ -290,8 +290,13 @@ func (p Protocol) directory(ctx context.Context, w http.ResponseWriter, base str
 		return err
 	}
 	q := &request{w: w}
-	return q.answer(http.StatusOK, &directoryObject{NewNonce: base + "new-nonce", NewAccount: base + "new-account", NewOrder: base + "new-order", RevokeCert: base + "revoke-cert",
-		KeyChange: base + "key-change", RenewalInfo: base + "renewal-info", Meta: directoryMeta{ExternalAccountRequired: required, CAAIdentities: p.CAA, Profiles: profiles}})
+	return q.answer(
+		http.StatusOK,
+		&directoryObject{
+			NewNonce: base + "new-nonce", NewAccount: base + "new-account", NewOrder: base + "new-order", RevokeCert: base + "revoke-cert",
+			KeyChange: base + "key-change", RenewalInfo: base + "renewal-info", Meta: directoryMeta{
+				ExternalAccountRequired: required, CAAIdentities: p.CAA, Profiles: profiles,
+			}})
 }
 
 func (p Protocol) newNonce(ctx context.Context, w http.ResponseWriter, r *http.Request) error {
@@ -424,7 +429,13 @@ func (p Protocol) newOrder(ctx context.Context, q *request) error {
 	if err := q.read(&payload); err != nil {
 		return err
 	}
-	o, err := p.Engine.NewOrder(ctx, q.c, q.account, acme.OrderRequest{Identifiers: payload.Identifiers, NotBefore: payload.NotBefore, NotAfter: payload.NotAfter, Profile: payload.Profile, Replaces: payload.Replaces})
+	o, err := p.Engine.NewOrder(
+		ctx, q.c, q.account,
+		acme.OrderRequest{
+			Identifiers: payload.Identifiers, NotBefore: payload.NotBefore, NotAfter: payload.NotAfter, Profile: payload.Profile,
+			Replaces: payload.Replaces,
+		},
+	)
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,10 @@ func signedBy(t testing.TB, key *ecdsa.PrivateKey, header, payload string) []byt
 	if err != nil {
 		t.Fatal(err)
 	}
-	return fmt.Appendf(nil, `{"protected":%q,"payload":%q,"signature":%q}`, protected, enc([]byte(payload)), enc(append(r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...)))
+	return fmt.Appendf(
+		nil, `{"protected":%q,"payload":%q,"signature":%q}`, protected, enc([]byte(payload)),
+		enc(append(r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...)),
+	)
 }
 
 func newJWK(t testing.TB) (*ecdsa.PrivateKey, string) {
@@ -120,7 +123,9 @@ func verifies(body []byte, m *message) bool {
 			return true // the fuzzer cannot sign with others
 		}
 		digest := sha256.Sum256(signed)
-		return len(signature) == 64 && ecdsa.Verify(k, digest[:], new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:]))
+		return len(signature) == 64 && ecdsa.Verify(
+			k, digest[:], new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:]),
+		)
 	case *rsa.PublicKey:
 		return true
 	}

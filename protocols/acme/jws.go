@@ -165,7 +165,8 @@ func publicKey(raw []byte, algorithm string) (*jose.JSONWebKey, error) {
 		}
 		fits = algorithm == string(jose.RS256)
 	case *ecdsa.PublicKey:
-		fits = k.Curve == elliptic.P256() && algorithm == string(jose.ES256) || k.Curve == elliptic.P384() && algorithm == string(jose.ES384) ||
+		fits = k.Curve == elliptic.P256() && algorithm == string(jose.ES256) || k.Curve == elliptic.P384() &&
+			algorithm == string(jose.ES384) ||
 			k.Curve == elliptic.P521() && algorithm == string(jose.ES512)
 	case ed25519.PublicKey:
 		fits = algorithm == string(jose.EdDSA)

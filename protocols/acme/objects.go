@@ -85,7 +85,9 @@ func instantOf(t *time.Time) string {
 }
 
 func orderOf(base string, o *acme.Order) *orderObject {
-	v := &orderObject{Status: o.Status, Expires: instant(o.ExpiresAt), Identifiers: o.Identifiers, NotBefore: instantOf(o.NotBefore), NotAfter: instantOf(o.NotAfter), Profile: o.Profile,
+	v := &orderObject{
+		Status: o.Status, Expires: instant(o.ExpiresAt), Identifiers: o.Identifiers, NotBefore: instantOf(o.NotBefore),
+		NotAfter: instantOf(o.NotAfter), Profile: o.Profile,
 		Replaces: o.ReplacesName, Error: object(o.Error), Authorizations: []string{}, Finalize: base + "order/" + o.ID + "/finalize"}
 	for _, id := range o.Authorizations {
 		v.Authorizations = append(v.Authorizations, base+"authz/"+id)
@@ -97,11 +99,17 @@ func orderOf(base string, o *acme.Order) *orderObject {
 }
 
 func challengeOf(base string, c *acme.Challenge) *challengeObject {
-	return &challengeObject{Type: c.Type, URL: base + "challenge/" + c.AuthorizationID + "/" + c.Type, Status: c.Status, Token: c.Token, Validated: instantOf(c.ValidatedAt), Error: object(c.Error)}
+	return &challengeObject{
+		Type: c.Type, URL: base + "challenge/" + c.AuthorizationID + "/" + c.Type, Status: c.Status, Token: c.Token,
+		Validated: instantOf(c.ValidatedAt), Error: object(c.Error),
+	}
 }
 
 func authorizationOf(base string, z *acme.Authorization) *authorizationObject {
-	v := &authorizationObject{Identifier: acme.Identifier{Type: z.IdentifierType, Value: z.Identifier}, Status: z.Status, Expires: instant(z.ExpiresAt), Wildcard: z.Wildcard, Challenges: []*challengeObject{}}
+	v := &authorizationObject{
+		Identifier: acme.Identifier{Type: z.IdentifierType, Value: z.Identifier}, Status: z.Status, Expires: instant(z.ExpiresAt),
+		Wildcard: z.Wildcard, Challenges: []*challengeObject{},
+	}
 	for _, c := range z.Challenges {
 		// A proved authorization shows what proved it, a failed one what failed (RFC 8555 7.1.4).
 		if z.Status == acme.Valid && c.Status != acme.Valid || z.Status == acme.Invalid && c.Status != acme.Invalid {

@@ -20,7 +20,8 @@ const urn = "urn:ietf:params:acme:error:"
 
 // statuses of HTTP by problem type; what is not here is 400.
 var statuses = map[string]int{
-	"unauthorized": 403, "externalAccountRequired": 403, "orderNotReady": 403, "rateLimited": 429, "serverInternal": 500, "userActionRequired": 403, "caa": 403,
+	"unauthorized": 403, "externalAccountRequired": 403, "orderNotReady": 403, "rateLimited": 429, "serverInternal": 500,
+	"userActionRequired": 403, "caa": 403,
 	"rejectedIdentifier": 403, "alreadyReplaced": 409,
 }
 
@@ -97,7 +98,9 @@ func (p Protocol) fail(w http.ResponseWriter, r *http.Request, base string, err 
 	problem := problemOf(err)
 	status := statusOf(problem)
 	if status >= 500 && !problem.Paused && p.Log != nil {
-		p.Log.Error("acme request failed", "path", r.URL.Path, "error", err, "cause", fmt.Sprint(errors.Unwrap(err)), slog.Int("status", status))
+		p.Log.Error(
+			"acme request failed", "path", r.URL.Path, "error", err, "cause", fmt.Sprint(errors.Unwrap(err)), slog.Int("status", status),
+		)
 	}
 	h := w.Header()
 	h.Set("Content-Type", "application/problem+json")

@@ -69,12 +69,16 @@ func (in *enrollmentRequest) read(now time.Time) (*asked, error) {
 	case "X509", "PEM":
 	case "PKCS12":
 		if in.Format.Protection.Type != "PasswordProtection" || in.Format.Protection.Password == "" {
-			return nil, fault.New(fault.Invalid, "PKCS12 needs a protection of the type PasswordProtection with a password").At("requiredFormat.protection")
+			return nil, fault.New(
+				fault.Invalid, "PKCS12 needs a protection of the type PasswordProtection with a password",
+			).At("requiredFormat.protection")
 		}
 	case "":
 		return nil, fault.New(fault.Invalid, "requiredFormat.format is missing").At("requiredFormat.format").Do("Give X509, PEM or PKCS12.")
 	default:
-		return nil, fault.New(fault.Invalid, "there is no format %s", strconv.Quote(in.Format.Format)).At("requiredFormat.format").Do("Give X509, PEM or PKCS12.")
+		return nil, fault.New(
+			fault.Invalid, "there is no format %s", strconv.Quote(in.Format.Format),
+		).At("requiredFormat.format").Do("Give X509, PEM or PKCS12.")
 	}
 	if in.ProfileID == "" {
 		return nil, fault.New(fault.Invalid, "profileId is missing").At("profileId")
@@ -99,7 +103,9 @@ func (in *enrollmentRequest) read(now time.Time) (*asked, error) {
 	for n, e := range in.Details.Extensions {
 		value, err := base64.StdEncoding.DecodeString(e.Value)
 		if err != nil {
-			return nil, fault.New(fault.Invalid, "the value of an extension is DER in base64").At("optionalCertificateRequestDetails.extensions[" + strconv.Itoa(n) + "].value")
+			return nil, fault.New(fault.Invalid, "the value of an extension is DER in base64").At(
+				"optionalCertificateRequestDetails.extensions[" + strconv.Itoa(n) + "].value",
+			)
 		}
 		a.extensions = append(a.extensions, intake.GivenExtension{OID: e.OID, Critical: e.Critical, Value: value})
 	}
@@ -111,7 +117,9 @@ const noSubject = "No SubjectName provided in Request or CSR"
 
 // facts are those of the request: what it says beside the CSR counts, and nothing is left out of it.
 func (in *enrollmentRequest) facts(q *request, asked *asked, withKey bool) enrollment.Request {
-	t := intake.Text{CAID: q.ca.ID, ProfileID: in.ProfileID, CSR: in.CSR, Subject: asked.subject, SANs: asked.names, NotBefore: asked.notBefore, NotAfter: asked.notAfter, Extensions: asked.extensions,
+	t := intake.Text{
+		CAID: q.ca.ID, ProfileID: in.ProfileID, CSR: in.CSR, Subject: asked.subject, SANs: asked.names, NotBefore: asked.notBefore,
+		NotAfter: asked.notAfter, Extensions: asked.extensions,
 		Explicit: true, SANsFromCSR: in.Details.SANsFromCSR}
 	r := t.Request()
 	if !withKey {
@@ -170,7 +178,11 @@ func (in *enrollmentRequest) subject() (*string, error) {
 	for k, v := range in.SubjectVariables {
 		t, ok := name.TypeByKeyword(v.Type)
 		if !ok {
-			return nil, fault.New(fault.Invalid, "%s is not an attribute of a subject such as cn, o, ou, l, st, c", strconv.Quote(v.Type)).At("subjectVariables[" + strconv.Itoa(k) + "].type")
+			return nil, fault.New(
+				fault.Invalid, "%s is not an attribute of a subject such as cn, o, ou, l, st, c", strconv.Quote(v.Type),
+			).At(
+				"subjectVariables[" + strconv.Itoa(k) + "].type",
+			)
 		}
 		n.RDNs = append(n.RDNs, []name.Attribute{{Type: t.OID, Value: v.Value}})
 	}
@@ -232,11 +244,15 @@ func slashed(text string) (name.Name, error) {
 }
 
 // sanTypes are the names of RFC 5280's GeneralName, by which clients call them, in any case.
-var sanTypes = map[string]san.Type{"rfc822name": san.Email, "dnsname": san.DNSName, "directoryname": san.DirectoryName, "uniformresourceidentifier": san.URI, "ipaddress": san.IPAddress, "registeredid": san.RegisteredID,
+var sanTypes = map[string]san.Type{
+	"rfc822name": san.Email, "dnsname": san.DNSName, "directoryname": san.DirectoryName, "uniformresourceidentifier": san.URI,
+	"ipaddress": san.IPAddress, "registeredid": san.RegisteredID,
 	"othername": san.OtherName}
 
 // sanNames are the same, as answers have them.
-var sanNames = map[san.Type]string{san.Email: "rfc822Name", san.DNSName: "dNSName", san.DirectoryName: "directoryName", san.URI: "uniformResourceIdentifier", san.IPAddress: "iPAddress", san.RegisteredID: "registeredID",
+var sanNames = map[san.Type]string{
+	san.Email: "rfc822Name", san.DNSName: "dNSName", san.DirectoryName: "directoryName", san.URI: "uniformResourceIdentifier",
+	san.IPAddress: "iPAddress", san.RegisteredID: "registeredID",
 	san.OtherName: "otherName", san.UPN: "otherName"}
 
 func (in *enrollmentRequest) alternativeNames() ([]intake.AlternativeName, error) {
@@ -286,8 +302,12 @@ type bulkRequest struct {
 }
 
 // reasons as RFC 5280 5.3.1 writes them.
-var reasons = map[certificate.Reason]string{certificate.Unspecified: "unspecified", certificate.KeyCompromise: "keyCompromise", certificate.CACompromise: "caCompromise", certificate.AffiliationChanged: "affiliationChanged",
-	certificate.Superseded: "superseded", certificate.CessationOfOperation: "cessationOfOperation", certificate.CertificateHold: "certificateHold", certificate.PrivilegeWithdrawn: "privilegeWithdrawn", certificate.AACompromise: "aaCompromise"}
+var reasons = map[certificate.Reason]string{
+	certificate.Unspecified: "unspecified", certificate.KeyCompromise: "keyCompromise", certificate.CACompromise: "caCompromise",
+	certificate.AffiliationChanged: "affiliationChanged",
+	certificate.Superseded:         "superseded", certificate.CessationOfOperation: "cessationOfOperation",
+	certificate.CertificateHold: "certificateHold", certificate.PrivilegeWithdrawn: "privilegeWithdrawn",
+	certificate.AACompromise: "aaCompromise"}
 
 func reasonText(r certificate.Reason) string { return reasons[r] }
 
@@ -297,7 +317,9 @@ func (a action) read() (certificate.StatusChange, error) {
 	if a.Date != "" {
 		at, err := readTime(a.Date)
 		if err != nil {
-			return to, fault.New(fault.Invalid, "%s is not a time such as 2026-01-02T03:04:05Z", strconv.Quote(a.Date)).At("action.compromiseDate")
+			return to, fault.New(
+				fault.Invalid, "%s is not a time such as 2026-01-02T03:04:05Z", strconv.Quote(a.Date),
+			).At("action.compromiseDate")
 		}
 		to.InvalidityDate = &at
 	}
@@ -330,5 +352,8 @@ func (a action) read() (certificate.StatusChange, error) {
 		}
 	}
 	return to, fault.New(fault.Invalid, "there is no reason %s", strconv.Quote(a.Reason)).At("action.reason").
-		Do("Give unspecified, keyCompromise, caCompromise, affiliationChanged, superseded, cessationOfOperation, certificateHold or privilegeWithdrawn.")
+		Do(
+			"Give unspecified, keyCompromise, caCompromise, affiliationChanged, superseded, cessationOfOperation, certificateHold or " +
+				"privilegeWithdrawn.",
+		)
 }

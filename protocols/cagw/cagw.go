@@ -52,7 +52,9 @@ func (Protocol) Name() string { return "cagw" }
 
 // Endpoints: one prefix, so that every path and method under it is answered in the protocol's own shape.
 func (p Protocol) Endpoints() []protocols.Endpoint {
-	return []protocols.Endpoint{{Listener: protocols.MutualTLS, Prefix: "/cagw", Authentication: p.Authentication(), Handler: http.HandlerFunc(p.serve)}}
+	return []protocols.Endpoint{
+		{Listener: protocols.MutualTLS, Prefix: "/cagw", Authentication: p.Authentication(), Handler: http.HandlerFunc(p.serve)},
+	}
 }
 
 // Authentication is by the client certificate of a credential.
@@ -140,7 +142,9 @@ func (p Protocol) serve(w http.ResponseWriter, r *http.Request) {
 
 func (p Protocol) route(ctx context.Context, q *request) error {
 	if q.actor == nil {
-		return fault.New(fault.Unauthenticated, "this address needs the client certificate of a CAGW credential").Do("Create one in the console, under User Management > CAGW Credentials.")
+		return fault.New(fault.Unauthenticated, "this address needs the client certificate of a CAGW credential").Do(
+			"Create one in the console, under User Management > CAGW Credentials.",
+		)
 	}
 	if served, err := p.reference(q); served {
 		return err
@@ -193,8 +197,10 @@ var errNoCA = errors.New("unknown CA")
 
 // find looks a CA up by partition~identifier. Whatever is wrong with the id, it is one that there is not.
 func (p Protocol) find(ctx context.Context, id string) (*ca.CertificationAuthority, error) {
-	unknown := &problem{status: http.StatusNotFound, detail: detail{Code: "cagw-4018", Message: "CA with specified name not found", Target: "caId", Value: printable(id)},
-		cause: fault.New(fault.NotFound, "CA with specified name not found").Because(errNoCA)}
+	unknown := &problem{
+		status: http.StatusNotFound,
+		detail: detail{Code: "cagw-4018", Message: "CA with specified name not found", Target: "caId", Value: printable(id)},
+		cause:  fault.New(fault.NotFound, "CA with specified name not found").Because(errNoCA)}
 	partition, identifier, ok := strings.Cut(id, "~")
 	if !ok || ca.CheckIdentifier("caId", identifier) != nil || ca.CheckIdentifier("caId", partition) != nil {
 		return nil, unknown

@@ -89,7 +89,9 @@ func TestValidity(t *testing.T) {
 }
 
 func TestTimes(t *testing.T) {
-	for text, want := range map[string]string{"2018-07-06T13:00Z": "2018-07-06T13:00:00Z", "2000-01-01T00:00:00.00Z": "2000-01-01T00:00:00Z", "2026-01-02T03:04:05.000Z": "2026-01-02T03:04:05Z", "2026-01-02T03:04:05.123456789Z": "2026-01-02T03:04:05.123456Z",
+	for text, want := range map[string]string{
+		"2018-07-06T13:00Z": "2018-07-06T13:00:00Z", "2000-01-01T00:00:00.00Z": "2000-01-01T00:00:00Z",
+		"2026-01-02T03:04:05.000Z": "2026-01-02T03:04:05Z", "2026-01-02T03:04:05.123456789Z": "2026-01-02T03:04:05.123456Z",
 		"2026-01-02T05:04:05 02:00": "2026-01-02T03:04:05Z"} {
 		if got, err := readTime(text); err != nil || got.Format(time.RFC3339Nano) != want {
 			t.Errorf("%s: %s %v", text, got, err)
@@ -105,13 +107,15 @@ func TestTimes(t *testing.T) {
 func TestSlashed(t *testing.T) {
 	for text, want := range map[string]string{"/C=CA/O=Acme/CN=host": "CN=host,O=Acme,C=CA", `/CN=http:\/\/a\/b`: "CN=http://a/b",
 		"/CN=a, b": `CN=a\, b`, "/c=CA/cn=x=y": "CN=x=y,C=CA",
-		"/O=Acme/CN=a+UID=7": "CN=a+UID=7,O=Acme", `/CN=a\+b`: `CN=a\+b`, `/CN=a\\b`: `CN=a\\b`, "/CN=host/": "CN=host", "/2.5.4.3=host": "CN=host"} {
+		"/O=Acme/CN=a+UID=7": "CN=a+UID=7,O=Acme", `/CN=a\+b`: `CN=a\+b`, `/CN=a\\b`: `CN=a\\b`, "/CN=host/": "CN=host",
+		"/2.5.4.3=host": "CN=host"} {
 		if got, err := slashed(text); err != nil || got.String() != want {
 			t.Errorf("%s: %s %v", text, got, err)
 		}
 	}
 	// What OpenSSL refuses, or leaves out with a warning.
-	for _, text := range []string{"/nobody=x", "/CN=a/b", "/CN=http://a/b", "/CN=a+b", "/CN=a+", "/CN=", "//CN=a", "/O=/CN=a", `/CN=a\`, "/CN",
+	for _, text := range []string{
+		"/nobody=x", "/CN=a/b", "/CN=http://a/b", "/CN=a+b", "/CN=a+", "/CN=", "//CN=a", "/O=/CN=a", `/CN=a\`, "/CN",
 		"/CN=a/emailadres=b"} {
 		if got, err := slashed(text); err == nil {
 			t.Errorf("%s: %s", text, got)
@@ -123,7 +127,9 @@ func TestSlashed(t *testing.T) {
 func TestPage(t *testing.T) {
 	start := time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)
 	text := page("ca", start, 77)
-	if got, last, ok := readPage(text, "ca"); !ok || last != 77 || !got.Equal(start) || strings.Trim(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
+	if got, last, ok := readPage(text, "ca"); !ok || last != 77 || !got.Equal(start) || strings.Trim(
+		text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
+	) != "" {
 		t.Error(text, got, last, ok)
 	}
 	for _, bad := range []string{"", "x", text + "A", text[1:], "!" + text[1:]} {

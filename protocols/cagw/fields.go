@@ -11,7 +11,9 @@ import (
 type fields struct{ with, without []string }
 
 // optional are the members that an answer can do without.
-var optional = []string{"events.certificate", "events.reason", "events.detail", "certificate.certificateData", "certificate.subjectPublicKeyInfo", "enrollment.chain", "caList.chain", "ca.chain",
+var optional = []string{
+	"events.certificate", "events.reason", "events.detail", "certificate.certificateData", "certificate.subjectPublicKeyInfo",
+	"enrollment.chain", "caList.chain", "ca.chain",
 	"caList.certificate", "ca.certificate", "chain"}
 
 func readFields(query url.Values) fields {

@@ -41,7 +41,13 @@ func caID(c *ca.CertificationAuthority) string { return c.PartitionID + "~" + c.
 
 // shown is a CA as far as the answer at prefix shows it.
 func (p Protocol) shown(ctx context.Context, c *ca.CertificationAuthority, f fields, prefix string) (authority, error) {
-	a := authority{ID: caID(c), Name: c.FriendlyName, Properties: map[string]string{"connector-name": "com.entrust.PKIHub", "type": "PKIaaS Certificate Authority", "issuer-dn": c.Subject}, Chain: []chained{}}
+	a := authority{
+		ID: caID(c), Name: c.FriendlyName,
+		Properties: map[string]string{
+			"connector-name": "com.entrust.PKIHub", "type": "PKIaaS Certificate Authority", "issuer-dn": c.Subject,
+		},
+		Chain: []chained{},
+	}
 	if f.wants(prefix+".certificate") && c.Certificate != nil {
 		a.Certificate = &chained{base64Text(c.Certificate)}
 	}
@@ -176,7 +182,10 @@ func (p Protocol) profiles(ctx context.Context, q *request) error {
 	if err != nil {
 		return err
 	}
-	answer := profilesResponse{Type: "ProfilesResponse", Message: message{Message: "Profiles retrieved successfully.", Details: []string{}}, Profiles: []profileObject{}}
+	answer := profilesResponse{
+		Type: "ProfilesResponse", Message: message{Message: "Profiles retrieved successfully.", Details: []string{}},
+		Profiles: []profileObject{},
+	}
 	for _, f := range list {
 		answer.Profiles = append(answer.Profiles, described(f))
 	}
@@ -201,7 +210,13 @@ func (p Protocol) selected(ctx context.Context, c *ca.CertificationAuthority, id
 			return f, nil
 		}
 	}
-	return nil, &problem{status: http.StatusNotFound, detail: detail{Code: "cagw-4042", Message: "Profile with specified name not found: it is not selected for this CA", Target: "profileId", Value: id}}
+	return nil, &problem{
+		status: http.StatusNotFound,
+		detail: detail{
+			Code: "cagw-4042", Message: "Profile with specified name not found: it is not selected for this CA", Target: "profileId",
+			Value: id,
+		},
+	}
 }
 
 // idempotency is the key by which the client may repeat its request, nil without one.
@@ -248,7 +263,10 @@ func (p Protocol) enroll(ctx context.Context, q *request) error {
 	if err != nil {
 		return err
 	}
-	e := enrolled{ID: c.ID, Status: "ACCEPTED", SerialNumber: c.SerialNumber, SubjectName: c.Subject, IssuerName: nameText(d.Issuer), ValidityPeriod: validity(c.NotBefore, c.NotAfter)}
+	e := enrolled{
+		ID: c.ID, Status: "ACCEPTED", SerialNumber: c.SerialNumber, SubjectName: c.Subject, IssuerName: nameText(d.Issuer),
+		ValidityPeriod: validity(c.NotBefore, c.NotAfter),
+	}
 	switch in.Format.Format {
 	case "PKCS12":
 		e.Body = base64Text(done.PKCS12)
@@ -264,7 +282,11 @@ func (p Protocol) enroll(ctx context.Context, q *request) error {
 		}
 		e.Chain = chainOf(chain)
 	}
-	return q.answer(&enrollmentResponse{Type: "EnrollmentResponse", Message: message{Message: "Enrollment was successful.", Details: []string{}}, Enrollment: e})
+	return q.answer(
+		&enrollmentResponse{
+			Type: "EnrollmentResponse", Message: message{Message: "Enrollment was successful.", Details: []string{}}, Enrollment: e,
+		},
+	)
 }
 
 func (p Protocol) enrollPKCS12(ctx context.Context, q *request, in *enrollmentRequest, asked *asked) (*enrollment.Issued, error) {
@@ -273,11 +295,21 @@ func (p Protocol) enrollPKCS12(ctx context.Context, q *request, in *enrollmentRe
 		return nil, err
 	}
 	if !f.ServerSideKeys {
-		return nil, unsupported("profile %s has no keys made by the service: send a csr with the format X509 or PEM, or choose a profile for PKCS #12", f.ID)
+		return nil, unsupported(
+			"profile %s has no keys made by the service: send a csr with the format X509 or PEM, or choose a profile for PKCS #12", f.ID,
+		)
 	}
-	done, err := p.Enrollment.IssuePKCS12(ctx, enrollment.PKCS12Request{Request: in.facts(q, asked, false), Password: in.Format.Protection.Password, AnyKeyType: true, Legacy: true})
+	done, err := p.Enrollment.IssuePKCS12(
+		ctx,
+		enrollment.PKCS12Request{
+			Request: in.facts(q, asked, false), Password: in.Format.Protection.Password, AnyKeyType: true, Legacy: true,
+		},
+	)
 	if err == nil && done.Repeated {
-		err = fault.New(fault.Conflict, "this request was carried out before, and its PKCS #12 file is kept nowhere; it made certificate %s", done.Certificate.SerialNumber).At("Idempotency-Key").
+		err = fault.New(
+			fault.Conflict, "this request was carried out before, and its PKCS #12 file is kept nowhere; it made certificate %s",
+			done.Certificate.SerialNumber,
+		).At("Idempotency-Key").
 			Do("Revoke that certificate if its file did not arrive, and ask again with a new key.")
 	}
 	return done, err
@@ -301,7 +333,13 @@ func (q *request) noCertificate(err error) error {
 	if !fault.Is(err, fault.NotFound) {
 		return err
 	}
-	return &problem{status: http.StatusNotFound, detail: detail{Code: "cagw-4041", Message: "Certificate with specified serial number not found for this CA", Target: "serialNumber", Value: q.path[1]}}
+	return &problem{
+		status: http.StatusNotFound,
+		detail: detail{
+			Code: "cagw-4041", Message: "Certificate with specified serial number not found for this CA", Target: "serialNumber",
+			Value: q.path[1],
+		},
+	}
 }
 
 func (p Protocol) certificate(ctx context.Context, q *request) error {
@@ -313,8 +351,11 @@ func (p Protocol) certificate(ctx context.Context, q *request) error {
 	if err != nil {
 		return err
 	}
-	o := certificateObject{Status: "normal", SerialNumber: c.SerialNumber, ValidityPeriod: validity(c.NotBefore, c.NotAfter), Data: base64Text(c.DER), IssuerName: nameText(d.Issuer), SubjectName: c.Subject,
-		EncodedSubject: c.Subject, EscapedSubject: c.Subject, Version: "3", SignatureOID: signatureOID(c.DER), Signature: d.SignatureAlgorithm,
+	o := certificateObject{
+		Status: "normal", SerialNumber: c.SerialNumber, ValidityPeriod: validity(c.NotBefore, c.NotAfter), Data: base64Text(c.DER),
+		IssuerName: nameText(d.Issuer), SubjectName: c.Subject,
+		EncodedSubject: c.Subject, EscapedSubject: c.Subject, Version: "3", SignatureOID: signatureOID(c.DER),
+		Signature: d.SignatureAlgorithm,
 		PublicKey: &publicKey{Algorithm: keyAlgorithm(d.PublicKeyType), Key: base64Text(d.PublicKey)}}
 	switch {
 	case c.Status == certificate.Revoked:
@@ -394,8 +435,9 @@ func (p Protocol) actOnMany(ctx context.Context, q *request) error {
 	if to.To != certificate.Revoked {
 		return unsupported("only RevokeAction is for many certificates at a time")
 	}
-	answers, err := p.Certificates.RevokeSerials(ctx, certificate.RevokingSerials{CAID: q.ca.ID, Serials: in.SerialNumbers, Reason: to.Reason,
-		Comment: to.Comment, InvalidityDate: to.InvalidityDate})
+	answers, err := p.Certificates.RevokeSerials(
+		ctx, certificate.RevokingSerials{CAID: q.ca.ID, Serials: in.SerialNumbers, Reason: to.Reason,
+			Comment: to.Comment, InvalidityDate: to.InvalidityDate})
 	if err != nil {
 		return err
 	}
@@ -440,7 +482,9 @@ func (p Protocol) events(ctx context.Context, q *request) error {
 	if text := query.Get("nextPageIndex"); text != "" {
 		var ok bool
 		if start, after, ok = readPage(text, q.ca.ID); !ok {
-			return fault.New(fault.Invalid, "nextPageIndex is not one of this resource").At("nextPageIndex").Do("Begin again with a startDate.")
+			return fault.New(fault.Invalid, "nextPageIndex is not one of this resource").At("nextPageIndex").Do(
+				"Begin again with a startDate.",
+			)
 		}
 	} else if text := query.Get("startDate"); text != "" {
 		var err error
@@ -454,7 +498,10 @@ func (p Protocol) events(ctx context.Context, q *request) error {
 	}
 	answer := eventsResponse{Type: "CertificateEventsResponse", MorePages: more, Next: page(q.ca.ID, start, last), Events: []eventObject{}}
 	for _, e := range found {
-		o := eventObject{Action: string(e.Action), Date: instant(e.Time), SerialNumber: e.Certificate.SerialNumber, Certificate: base64Text(e.Certificate.DER), Detail: e.Summary}
+		o := eventObject{
+			Action: string(e.Action), Date: instant(e.Time), SerialNumber: e.Certificate.SerialNumber,
+			Certificate: base64Text(e.Certificate.DER), Detail: e.Summary,
+		}
 		if e.Action == certificate.FeedHeld {
 			o.Reason = reasonText(certificate.CertificateHold)
 		}

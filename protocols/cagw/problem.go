@@ -68,14 +68,21 @@ type errorResponse struct {
 
 // codes of each kind of fault. Stable: clients print and may compare them.
 var codes = map[fault.Kind]string{
-	fault.Invalid: "cagw-4000", fault.PolicyRefused: "cagw-4001", fault.Unauthenticated: "cagw-4010", fault.Forbidden: "cagw-4030", fault.QuotaExceeded: "cagw-4031", fault.ProofRequired: "cagw-4032",
-	fault.NotFound: "cagw-4041", fault.Conflict: "cagw-4090", fault.ApprovalNeeded: "cagw-4091", fault.TooManyRequests: "cagw-4290", fault.Internal: "cagw-5000", fault.Unavailable: "cagw-5030",
+	fault.Invalid: "cagw-4000", fault.PolicyRefused: "cagw-4001", fault.Unauthenticated: "cagw-4010", fault.Forbidden: "cagw-4030",
+	fault.QuotaExceeded: "cagw-4031", fault.ProofRequired: "cagw-4032",
+	fault.NotFound: "cagw-4041", fault.Conflict: "cagw-4090", fault.ApprovalNeeded: "cagw-4091", fault.TooManyRequests: "cagw-4290",
+	fault.Internal: "cagw-5000", fault.Unavailable: "cagw-5030",
 }
 
 // targets are members of requests that the domain knows by other names.
-var targets = map[string]string{"subject": "optionalCertificateRequestDetails.subjectDn", "password": "requiredFormat.protection.password", "sans": "subjectAltNames", "subjectAlternativeNames": "subjectAltNames",
-	"extensions": "optionalCertificateRequestDetails.extensions", "notAfter": "optionalCertificateRequestDetails.validityPeriod", "notBefore": "optionalCertificateRequestDetails.validityPeriod",
-	"profile": "profileId", "reason": "action.reason", "comment": "action.comment", "invalidityDate": "action.compromiseDate"}
+var targets = map[string]string{
+	"subject": "optionalCertificateRequestDetails.subjectDn", "password": "requiredFormat.protection.password", "sans": "subjectAltNames",
+	"subjectAlternativeNames": "subjectAltNames",
+	"extensions":              "optionalCertificateRequestDetails.extensions",
+	"notAfter":                "optionalCertificateRequestDetails.validityPeriod",
+	"notBefore":               "optionalCertificateRequestDetails.validityPeriod",
+	"profile":                 "profileId", "reason": "action.reason", "comment": "action.comment",
+	"invalidityDate": "action.compromiseDate"}
 
 const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 

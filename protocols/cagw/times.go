@@ -32,7 +32,9 @@ func readTime(text string) (time.Time, error) {
 // readValidity reads the four forms of an ISO 8601 interval: start/end, start/duration, duration/end, duration. What is nil is
 // left to the profile, as is all of "" and of a duration of zero.
 func readValidity(text string, now time.Time) (from, to *time.Time, err error) {
-	bad := fault.New(fault.Invalid, "%s is not a validity period", strconv.Quote(text)).At("notAfter").Do("Give an ISO 8601 interval: P30D, 2026-01-02T03:04:05Z/P1Y, P1Y/2027-01-02T03:04:05Z or 2026-01-02T03:04:05Z/2027-01-02T03:04:05Z.")
+	bad := fault.New(fault.Invalid, "%s is not a validity period", strconv.Quote(text)).At("notAfter").Do(
+		"Give an ISO 8601 interval: P30D, 2026-01-02T03:04:05Z/P1Y, P1Y/2027-01-02T03:04:05Z or 2026-01-02T03:04:05Z/2027-01-02T03:04:05Z.",
+	)
 	text = strings.TrimSpace(text)
 	if text == "" {
 		return nil, nil, nil
@@ -87,7 +89,8 @@ func signatureOID(der []byte) string {
 	input := cryptobyte.String(der)
 	var outer, algorithm cryptobyte.String
 	var oid asn1.ObjectIdentifier
-	if !input.ReadASN1(&outer, cbasn1.SEQUENCE) || !outer.SkipASN1(cbasn1.SEQUENCE) || !outer.ReadASN1(&algorithm, cbasn1.SEQUENCE) || !algorithm.ReadASN1ObjectIdentifier(&oid) {
+	if !input.ReadASN1(&outer, cbasn1.SEQUENCE) || !outer.SkipASN1(cbasn1.SEQUENCE) || !outer.ReadASN1(&algorithm, cbasn1.SEQUENCE) ||
+		!algorithm.ReadASN1ObjectIdentifier(&oid) {
 		return ""
 	}
 	return oid.String()

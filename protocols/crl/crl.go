@@ -51,7 +51,12 @@ func (p Protocol) list(w http.ResponseWriter, r *http.Request) {
 	left := max(0, list.NextUpdate.Sub(p.Now()))
 	h := w.Header()
 	h.Set("Content-Type", "application/pkix-crl")
-	h.Set("Cache-Control", fmt.Sprintf("public, no-transform, max-age=%d, stale-if-error=%d", int(min(fresh, left).Seconds()), int((left-min(fresh, left)).Seconds())))
+	h.Set(
+		"Cache-Control",
+		fmt.Sprintf(
+			"public, no-transform, max-age=%d, stale-if-error=%d", int(min(fresh, left).Seconds()), int((left-min(fresh, left)).Seconds()),
+		),
+	)
 	h.Set("Expires", p.Now().Add(min(fresh, left)).UTC().Format(http.TimeFormat))
 	h.Set("ETag", `"`+list.ID+`"`)
 	http.ServeContent(w, r, "", list.ThisUpdate, content)

@@ -64,7 +64,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (h *Handler) write(out *writer, r *http.Request, parts []string) error {
 	if r.Method != http.MethodGet || len(parts) < 2 {
-		return fault.New(fault.NotFound, "no such list").Do("GET /export/{partition}/certificates, cas, events, end-entities, bulk/{id} or reports/{report}.")
+		return fault.New(fault.NotFound, "no such list").Do(
+			"GET /export/{partition}/certificates, cas, events, end-entities, bulk/{id} or reports/{report}.",
+		)
 	}
 	q, partition := r.URL.Query(), parts[0]
 	switch out.format = q.Get("format"); out.format {
@@ -89,11 +91,16 @@ func (h *Handler) write(out *writer, r *http.Request, parts []string) error {
 	case len(parts) == 3 && parts[1] == "bulk":
 		return h.results(out, r, parts[2])
 	}
-	return fault.New(fault.NotFound, "no such list").Do("GET /export/{partition}/certificates, cas, events, end-entities, bulk/{id} or reports/{report}.")
+	return fault.New(fault.NotFound, "no such list").Do(
+		"GET /export/{partition}/certificates, cas, events, end-entities, bulk/{id} or reports/{report}.",
+	)
 }
 
 func (h *Handler) certificates(out *writer, r *http.Request, partition string, q url.Values) error {
-	f := certificate.Filter{Search: q.Get("search"), CAID: q.Get("ca"), ProfileID: q.Get("profile"), EndEntityID: q.Get("endEntity"), ConfigurationID: q.Get("configuration"), LeaveOutSigners: q.Get("signers") != "true"}
+	f := certificate.Filter{
+		Search: q.Get("search"), CAID: q.Get("ca"), ProfileID: q.Get("profile"), EndEntityID: q.Get("endEntity"),
+		ConfigurationID: q.Get("configuration"), LeaveOutSigners: q.Get("signers") != "true",
+	}
 	if q.Get("status") != "" {
 		for s := range strings.SplitSeq(q.Get("status"), ",") {
 			f.Status = append(f.Status, certificate.Status(strings.ToUpper(s)))
@@ -109,7 +116,10 @@ func (h *Handler) certificates(out *writer, r *http.Request, partition string, q
 	if expired := q.Get("expired"); expired != "" {
 		f.Expired = new(expired == "true")
 	}
-	out.columns = []string{"serialNumber", "subject", "commonName", "status", "notBefore", "notAfter", "profile", "issuer", "kind", "keyType", "signatureAlgorithm", "publicKeySha256", "requestedBy", "source", "createdAt", "revokedAt", "revocationReason"}
+	out.columns = []string{
+		"serialNumber", "subject", "commonName", "status", "notBefore", "notAfter", "profile", "issuer", "kind", "keyType",
+		"signatureAlgorithm", "publicKeySha256", "requestedBy", "source", "createdAt", "revokedAt", "revocationReason",
+	}
 	withPEM := q.Get("pem") == "true"
 	if withPEM {
 		out.columns = append(out.columns, "pem")
@@ -127,7 +137,10 @@ func (h *Handler) certificates(out *writer, r *http.Request, partition string, q
 		if c.Status == certificate.Revoked {
 			reason = certificate.ReasonNames[c.RevocationReason]
 		}
-		cells := []any{c.SerialNumber, c.Subject, c.CommonName, string(c.Status), c.NotBefore, c.NotAfter, c.ProfileID, identifiers[c.CAID], string(c.Kind), c.KeyType, c.SignatureAlgorithm, c.PublicKeySHA256, c.RequestedBy, c.Source, c.CreatedAt, c.RevokedAt, reason}
+		cells := []any{
+			c.SerialNumber, c.Subject, c.CommonName, string(c.Status), c.NotBefore, c.NotAfter, c.ProfileID, identifiers[c.CAID],
+			string(c.Kind), c.KeyType, c.SignatureAlgorithm, c.PublicKeySHA256, c.RequestedBy, c.Source, c.CreatedAt, c.RevokedAt, reason,
+		}
 		if withPEM {
 			cells = append(cells, ca.PEM(c.DER))
 		}
@@ -136,13 +149,19 @@ func (h *Handler) certificates(out *writer, r *http.Request, partition string, q
 }
 
 func (h *Handler) cas(out *writer, r *http.Request, partition string, q url.Values) error {
-	out.columns = []string{"identifier", "friendlyName", "type", "status", "subject", "serialNumber", "signingAlgorithm", "keyStore", "notBefore", "notAfter", "crlEnabled", "ocspEnabled", "createdBy", "createdAt"}
+	out.columns = []string{
+		"identifier", "friendlyName", "type", "status", "subject", "serialNumber", "signingAlgorithm", "keyStore", "notBefore", "notAfter",
+		"crlEnabled", "ocspEnabled", "createdBy", "createdAt",
+	}
 	list, err := h.CAs.List(r.Context(), partition, q.Get("deleted") == "true", q.Get("search"))
 	if err != nil {
 		return err
 	}
 	for _, c := range list {
-		if err := out.row(c.Identifier, c.FriendlyName, string(c.Type), string(c.StatusAt(h.Now())), c.Subject, c.SerialNumber, c.SigningAlgorithm, c.KeyStore, c.NotBefore, c.NotAfter, c.CRLEnabled, c.OCSPEnabled, c.CreatedBy, c.CreatedAt); err != nil {
+		if err := out.row(
+			c.Identifier, c.FriendlyName, string(c.Type), string(c.StatusAt(h.Now())), c.Subject, c.SerialNumber, c.SigningAlgorithm,
+			c.KeyStore, c.NotBefore, c.NotAfter, c.CRLEnabled, c.OCSPEnabled, c.CreatedBy, c.CreatedAt,
+		); err != nil {
 			return err
 		}
 	}
@@ -150,7 +169,10 @@ func (h *Handler) cas(out *writer, r *http.Request, partition string, q url.Valu
 }
 
 func (h *Handler) events(out *writer, r *http.Request, partition string, q url.Values) error {
-	f := audit.Filter{Search: q.Get("search"), Action: q.Get("action"), Result: audit.Result(strings.ToUpper(q.Get("result"))), ObjectID: q.Get("objectId"), ConfigurationID: q.Get("configuration")}
+	f := audit.Filter{
+		Search: q.Get("search"), Action: q.Get("action"), Result: audit.Result(strings.ToUpper(q.Get("result"))),
+		ObjectID: q.Get("objectId"), ConfigurationID: q.Get("configuration"),
+	}
 	from, to, err := span(q)
 	if err != nil {
 		return err
@@ -162,14 +184,19 @@ func (h *Handler) events(out *writer, r *http.Request, partition string, q url.V
 		f.To = *to
 	}
 	// All that the hash of an event is over: docs/audit.md, docs/audit/verify.mjs.
-	out.columns = []string{"sequence", "time", "action", "result", "actorKind", "actorId", "actorName", "ipAddress", "requestId", "objectKind", "objectId", "objectName", "summary", "details", "hash",
+	out.columns = []string{
+		"sequence", "time", "action", "result", "actorKind", "actorId", "actorName", "ipAddress", "requestId", "objectKind", "objectId",
+		"objectName", "summary", "details", "hash",
 		"partitionId", "caId", "format", "previousHash"}
 	if out.format == "jsonl" {
 		out.columns = append(out.columns, "detailsText")
 	}
 	return h.Events.Each(r.Context(), partition, f, func(e *audit.Event) error {
-		cells := []any{e.Sequence, e.Time.UTC().Format(audit.TimeFormat), e.Action, string(e.Result), e.ActorKind, e.ActorID, e.ActorName, e.IPAddress, e.RequestID, e.ObjectKind, e.ObjectID, e.ObjectName,
-			e.Summary, stored(e.DetailsText), hex.EncodeToString(e.Hash), e.PartitionID, e.CAID, e.Format, hex.EncodeToString(e.PreviousHash)}
+		cells := []any{
+			e.Sequence, e.Time.UTC().Format(audit.TimeFormat), e.Action, string(e.Result), e.ActorKind, e.ActorID, e.ActorName,
+			e.IPAddress, e.RequestID, e.ObjectKind, e.ObjectID, e.ObjectName,
+			e.Summary, stored(e.DetailsText), hex.EncodeToString(e.Hash), e.PartitionID, e.CAID, e.Format,
+			hex.EncodeToString(e.PreviousHash)}
 		if out.format == "jsonl" {
 			cells = append(cells, e.VerbatimDetails())
 		}
@@ -189,7 +216,9 @@ func (s stored) MarshalJSON() ([]byte, error) {
 
 func (h *Handler) endEntities(out *writer, r *http.Request, partition string, q url.Values) error {
 	out.columns = []string{"identifier", "status", "createdAt"}
-	f := endentity.Filter{Search: q.Get("search"), Status: endentity.Status(strings.ToUpper(q.Get("status"))), ConfigurationID: q.Get("configuration")}
+	f := endentity.Filter{
+		Search: q.Get("search"), Status: endentity.Status(strings.ToUpper(q.Get("status"))), ConfigurationID: q.Get("configuration"),
+	}
 	for p := (page.Request{First: page.MaxFirst}); ; {
 		list, err := h.EndEntities.List(r.Context(), partition, f, p)
 		if err != nil {
@@ -274,7 +303,9 @@ func (h *Handler) report(out *writer, r *http.Request, partition, name string, q
 		list, err := h.Reports.Expiries(r.Context(), partition, 366)
 		return each(list, err, func(e *report.Expiry) error { return out.row(e.Start, e.Certificates, e.Authorities) })
 	}
-	return fault.New(fault.NotFound, "no such report").Do("GET /export/{partition}/reports/activity, breakdown, cryptography, concerns or expiries.")
+	return fault.New(fault.NotFound, "no such report").Do(
+		"GET /export/{partition}/reports/activity, breakdown, cryptography, concerns or expiries.",
+	)
 }
 
 func each[T any](list []T, err error, yield func(T) error) error {
@@ -311,7 +342,10 @@ func (o *writer) begin() error {
 	o.begun = true
 	types := map[string]string{"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl; charset=utf-8"}
 	o.w.Header().Set("Content-Type", types[o.format])
-	o.w.Header().Set("Content-Disposition", fmt.Sprintf(`attachment; filename="%s-%s.%s"`, fileName(o.name), o.now.UTC().Format("20060102-150405"), o.format))
+	o.w.Header().Set(
+		"Content-Disposition",
+		fmt.Sprintf(`attachment; filename="%s-%s.%s"`, fileName(o.name), o.now.UTC().Format("20060102-150405"), o.format),
+	)
 	o.w.Header().Set("Cache-Control", "no-store")
 	_ = http.NewResponseController(o.w).SetWriteDeadline(time.Now().Add(patience)) // a recorder has none
 	o.buffer = bufio.NewWriterSize(o.w, 64<<10)

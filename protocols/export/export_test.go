@@ -9,7 +9,9 @@ import (
 )
 
 func TestCellsAreHarmlessAndWhole(t *testing.T) {
-	values := []string{`=HYPERLINK("http://evil/","x")`, "+1", "-1", "@SUM(A1)", "\tx", "\r=1", "plain", `quote " and, comma`, "Zoë\nsecond line", ""}
+	values := []string{
+		`=HYPERLINK("http://evil/","x")`, "+1", "-1", "@SUM(A1)", "\tx", "\r=1", "plain", `quote " and, comma`, "Zoë\nsecond line", "",
+	}
 	for _, format := range []string{"csv", "jsonl"} {
 		w := httptest.NewRecorder()
 		o := &writer{w: w, r: httptest.NewRequest("GET", "/", nil), format: format, name: `x"` + "\r\n", columns: []string{"value", "at"}}
@@ -26,7 +28,8 @@ func TestCellsAreHarmlessAndWhole(t *testing.T) {
 		}
 		if format == "jsonl" {
 			lines := strings.Split(strings.TrimSpace(w.Body.String()), "\n")
-			if len(lines) != len(values) || !strings.Contains(lines[8], `"Zoë\nsecond line"`) || !strings.HasSuffix(lines[0], `"at":null}`) {
+			if len(lines) != len(values) || !strings.Contains(lines[8], `"Zoë\nsecond line"`) ||
+				!strings.HasSuffix(lines[0], `"at":null}`) {
 				t.Errorf("%q", lines)
 			}
 			continue

@@ -170,7 +170,10 @@ var private = []kind{
 
 // metadata are the services that give a machine in a cloud its credentials: AWS, GCP, Oracle, Alibaba, Azure.
 var metadata = func() (list []netip.Addr) {
-	for _, text := range []string{"169.254.169.254", "169.254.170.2", "fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254", "192.0.0.192", "fd00:c1::a9fe:a9fe", "100.100.100.200", "168.63.129.16"} {
+	for _, text := range []string{
+		"169.254.169.254", "169.254.170.2", "fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254", "192.0.0.192", "fd00:c1::a9fe:a9fe",
+		"100.100.100.200", "168.63.129.16",
+	} {
 		list = append(list, netip.MustParseAddr(text))
 	}
 	return list

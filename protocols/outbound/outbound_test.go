@@ -57,7 +57,8 @@ func TestGuards(t *testing.T) {
 		{"224.0.0.1", nil}, {"ff02::1", nil}, {"255.255.255.255", nil}, {"240.0.0.1", nil},
 		{"fe80::1", nil}, {"fe80::1%eth0", nil}, {"fec0::1", nil},
 		{"192.0.2.1", nil}, {"198.51.100.1", nil}, {"203.0.113.1", nil}, {"2001:db8::1", nil}, {"3fff::1", nil},
-		{"192.0.0.8", nil}, {"198.18.0.1", nil}, {"2002:7f00:1::", nil}, {"2002:808:808::", nil}, {"2001:0:7f00:1::", nil}, {"64:ff9b:1::808:808", nil},
+		{"192.0.0.8", nil}, {"198.18.0.1", nil}, {"2002:7f00:1::", nil}, {"2002:808:808::", nil}, {"2001:0:7f00:1::", nil},
+		{"64:ff9b:1::808:808", nil},
 	} {
 		for name, g := range map[string]*Guard{"public": public, "private": private, "allowing": allowing, "only": only, "cloud": cloud} {
 			passes := false

@@ -168,7 +168,9 @@ func newInstance() (*instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	module, err := r.runtime.InstantiateModule(background, r.module, wazero.NewModuleConfig().WithName("").WithStartFunctions("_initialize"))
+	module, err := r.runtime.InstantiateModule(
+		background, r.module, wazero.NewModuleConfig().WithName("").WithStartFunctions("_initialize"),
+	)
 	if err != nil {
 		return nil, fmt.Errorf("cannot start the post-quantum sandbox: %w", err)
 	}
@@ -203,7 +205,9 @@ var compiled = sync.OnceValues(func() (*sandbox, error) {
 		return nil, errors.New("PQClean's code does not match this program: reinstall the npm packages and build again")
 	}
 	r := &sandbox{runtime: wazero.NewRuntime(background)}
-	_, err = r.runtime.NewHostModuleBuilder("env").NewFunctionBuilder().WithFunc(func(_ context.Context, m api.Module, pointer, length uint32) uint32 {
+	_, err = r.runtime.NewHostModuleBuilder("env").NewFunctionBuilder().WithFunc(func(
+		_ context.Context, m api.Module, pointer, length uint32,
+	) uint32 {
 		buffer, ok := m.Memory().Read(pointer, length)
 		if !ok {
 			return 1

@@ -14,7 +14,8 @@ func TestASandboxIsAfterwardsAsItWasWhenNew(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			pk, sk, out, length, m := i.allocate(s.PublicKeySize), i.allocate(s.PrivateKeySize), i.allocate(s.MaxSignatureSize), i.allocate(4), i.allocate(size)
+			pk, sk, out, length, m := i.allocate(s.PublicKeySize), i.allocate(s.PrivateKeySize), i.allocate(s.MaxSignatureSize),
+				i.allocate(4), i.allocate(size)
 			if err := i.call(s, "keypair", uint64(pk), uint64(sk)); err != nil {
 				t.Fatal(err)
 			}

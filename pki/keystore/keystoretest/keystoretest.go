@@ -196,7 +196,9 @@ func Decrypts(t *testing.T, a *algorithm.Algorithm, open func(t *testing.T) keys
 		if got, err := decrypter.Decrypt(t.Context(), v15, sessionKey); err != nil || !bytes.Equal(got, secret) {
 			t.Errorf("%s: after wrong ones: %x, %v", where, got, err)
 		}
-		for what, o := range map[string]crypto.DecrypterOpts{"no length": &rsa.PKCS1v15DecryptOptions{}, "nothing": nil, "MD5": &rsa.OAEPOptions{Hash: crypto.MD5}} {
+		for what, o := range map[string]crypto.DecrypterOpts{
+			"no length": &rsa.PKCS1v15DecryptOptions{}, "nothing": nil, "MD5": &rsa.OAEPOptions{Hash: crypto.MD5},
+		} {
 			if got, err := decrypter.Decrypt(t.Context(), v15, o); err == nil {
 				t.Errorf("%s: with %s it decrypted to %x", where, what, got)
 			}
@@ -206,7 +208,9 @@ func Decrypts(t *testing.T, a *algorithm.Algorithm, open func(t *testing.T) keys
 		}
 		// Tokens may know OAEP with SHA-1 only, and no labels.
 		oaep := 0
-		for _, o := range []*rsa.OAEPOptions{{Hash: crypto.SHA1}, {Hash: crypto.SHA256}, {Hash: crypto.SHA256, MGFHash: crypto.SHA1, Label: []byte("label")}} {
+		for _, o := range []*rsa.OAEPOptions{
+			{Hash: crypto.SHA1}, {Hash: crypto.SHA256}, {Hash: crypto.SHA256, MGFHash: crypto.SHA1, Label: []byte("label")},
+		} {
 			sealed, err := encryptOAEP(public, secret, o)
 			if err != nil {
 				t.Fatal(err)

@@ -23,7 +23,8 @@ import (
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// Key is a private key in the token. It is a crypto.Signer of RSA (PKCS #1, PSS) or ECDSA signatures over digests, and of ML-DSA signatures.
+// Key is a private key in the token. It is a crypto.Signer of RSA (PKCS #1, PSS) or ECDSA signatures over digests, and of
+// ML-DSA signatures.
 type Key struct {
 	token  *Token
 	id     string
@@ -49,7 +50,8 @@ func object(c *connection, ctx *pkcs11.Ctx, session pkcs11.SessionHandle, class 
 		return kept.(pkcs11.ObjectHandle), nil
 	}
 	found, err := find(ctx, session, []*pkcs11.Attribute{
-		pkcs11.NewAttribute(pkcs11.CKA_CLASS, class), pkcs11.NewAttribute(pkcs11.CKA_TOKEN, true), pkcs11.NewAttribute(pkcs11.CKA_ID, []byte(id)),
+		pkcs11.NewAttribute(pkcs11.CKA_CLASS, class), pkcs11.NewAttribute(pkcs11.CKA_TOKEN, true),
+		pkcs11.NewAttribute(pkcs11.CKA_ID, []byte(id)),
 	}, 2)
 	switch {
 	case err != nil:
@@ -73,18 +75,25 @@ func find(ctx *pkcs11.Ctx, session pkcs11.SessionHandle, template []*pkcs11.Attr
 
 var curves = map[string]elliptic.Curve{"P-256": elliptic.P256(), "P-384": elliptic.P384(), "P-521": elliptic.P521()}
 
-var curveOIDs = map[string]asn1.ObjectIdentifier{"P-256": {1, 2, 840, 10045, 3, 1, 7}, "P-384": {1, 3, 132, 0, 34}, "P-521": {1, 3, 132, 0, 35}}
+var curveOIDs = map[string]asn1.ObjectIdentifier{
+	"P-256": {1, 2, 840, 10045, 3, 1, 7}, "P-384": {1, 3, 132, 0, 34}, "P-521": {1, 3, 132, 0, 35},
+}
 
 // templates say what a key pair may be used for: signatures, decryption only where it is asked for, and never outside the token.
 func templates(id, label string, decrypts bool) (public, private []*pkcs11.Attribute) {
 	public = []*pkcs11.Attribute{
-		pkcs11.NewAttribute(pkcs11.CKA_TOKEN, true), pkcs11.NewAttribute(pkcs11.CKA_VERIFY, true), pkcs11.NewAttribute(pkcs11.CKA_ENCRYPT, false),
-		pkcs11.NewAttribute(pkcs11.CKA_WRAP, false), pkcs11.NewAttribute(pkcs11.CKA_ID, []byte(id)), pkcs11.NewAttribute(pkcs11.CKA_LABEL, label),
+		pkcs11.NewAttribute(pkcs11.CKA_TOKEN, true), pkcs11.NewAttribute(pkcs11.CKA_VERIFY, true),
+		pkcs11.NewAttribute(pkcs11.CKA_ENCRYPT, false),
+		pkcs11.NewAttribute(pkcs11.CKA_WRAP, false), pkcs11.NewAttribute(pkcs11.CKA_ID, []byte(id)),
+		pkcs11.NewAttribute(pkcs11.CKA_LABEL, label),
 	}
 	private = []*pkcs11.Attribute{
-		pkcs11.NewAttribute(pkcs11.CKA_TOKEN, true), pkcs11.NewAttribute(pkcs11.CKA_PRIVATE, true), pkcs11.NewAttribute(pkcs11.CKA_SENSITIVE, true),
-		pkcs11.NewAttribute(pkcs11.CKA_EXTRACTABLE, false), pkcs11.NewAttribute(pkcs11.CKA_SIGN, true), pkcs11.NewAttribute(pkcs11.CKA_DECRYPT, decrypts),
-		pkcs11.NewAttribute(pkcs11.CKA_UNWRAP, false), pkcs11.NewAttribute(pkcs11.CKA_DERIVE, false), pkcs11.NewAttribute(pkcs11.CKA_ID, []byte(id)), pkcs11.NewAttribute(pkcs11.CKA_LABEL, label),
+		pkcs11.NewAttribute(pkcs11.CKA_TOKEN, true), pkcs11.NewAttribute(pkcs11.CKA_PRIVATE, true),
+		pkcs11.NewAttribute(pkcs11.CKA_SENSITIVE, true),
+		pkcs11.NewAttribute(pkcs11.CKA_EXTRACTABLE, false), pkcs11.NewAttribute(pkcs11.CKA_SIGN, true),
+		pkcs11.NewAttribute(pkcs11.CKA_DECRYPT, decrypts),
+		pkcs11.NewAttribute(pkcs11.CKA_UNWRAP, false), pkcs11.NewAttribute(pkcs11.CKA_DERIVE, false),
+		pkcs11.NewAttribute(pkcs11.CKA_ID, []byte(id)), pkcs11.NewAttribute(pkcs11.CKA_LABEL, label),
 	}
 	return public, private
 }
@@ -96,10 +105,19 @@ func (t *Token) Import(ctx context.Context, id, label string, key crypto.Private
 	switch key := key.(type) {
 	case *rsa.PrivateKey:
 		e := big.NewInt(int64(key.E)).Bytes()
-		kind := []*pkcs11.Attribute{attribute(pkcs11.CKA_KEY_TYPE, pkcs11.CKK_RSA), attribute(pkcs11.CKA_MODULUS, key.N.Bytes()), attribute(pkcs11.CKA_PUBLIC_EXPONENT, e)}
+		kind := []*pkcs11.Attribute{
+			attribute(pkcs11.CKA_KEY_TYPE, pkcs11.CKK_RSA), attribute(pkcs11.CKA_MODULUS, key.N.Bytes()),
+			attribute(pkcs11.CKA_PUBLIC_EXPONENT, e),
+		}
 		public = append(public, kind...)
-		private = append(append(private, kind...), attribute(pkcs11.CKA_PRIVATE_EXPONENT, key.D.Bytes()), attribute(pkcs11.CKA_PRIME_1, key.Primes[0].Bytes()), attribute(pkcs11.CKA_PRIME_2, key.Primes[1].Bytes()),
-			attribute(pkcs11.CKA_EXPONENT_1, key.Precomputed.Dp.Bytes()), attribute(pkcs11.CKA_EXPONENT_2, key.Precomputed.Dq.Bytes()), attribute(pkcs11.CKA_COEFFICIENT, key.Precomputed.Qinv.Bytes()))
+		private = append(
+			append(private, kind...), attribute(pkcs11.CKA_PRIVATE_EXPONENT, key.D.Bytes()),
+			attribute(pkcs11.CKA_PRIME_1, key.Primes[0].Bytes()), attribute(pkcs11.CKA_PRIME_2, key.Primes[1].Bytes()),
+			attribute(
+				pkcs11.CKA_EXPONENT_1, key.Precomputed.Dp.Bytes(),
+			), attribute(
+				pkcs11.CKA_EXPONENT_2, key.Precomputed.Dq.Bytes(),
+			), attribute(pkcs11.CKA_COEFFICIENT, key.Precomputed.Qinv.Bytes()))
 	case *ecdsa.PrivateKey:
 		parameters, err := asn1.Marshal(curveOIDs[key.Curve.Params().Name])
 		if err != nil {
@@ -158,7 +176,10 @@ func (t *Token) Generate(ctx context.Context, id, label string, kind Kind) (*Key
 		public = append(public, pkcs11.NewAttribute(ckaParameterSet, mldsaSets[kind.MLDSA].value))
 		mechanism = pkcs11.NewMechanism(ckmMLDSAKeyPairGen, nil)
 	} else if kind.RSABits > 0 {
-		public = append(public, pkcs11.NewAttribute(pkcs11.CKA_MODULUS_BITS, kind.RSABits), pkcs11.NewAttribute(pkcs11.CKA_PUBLIC_EXPONENT, []byte{1, 0, 1}))
+		public = append(
+			public, pkcs11.NewAttribute(pkcs11.CKA_MODULUS_BITS, kind.RSABits),
+			pkcs11.NewAttribute(pkcs11.CKA_PUBLIC_EXPONENT, []byte{1, 0, 1}),
+		)
 	} else {
 		parameters, err := asn1.Marshal(curveOIDs[kind.Curve])
 		if err != nil {
@@ -178,7 +199,9 @@ const makeTimeout = 2 * time.Minute
 
 // make makes a key pair under an id that was never used. What an attempt that was cut off left behind goes first.
 func (t *Token) make(ctx context.Context, id string, fn func(*pkcs11.Ctx, pkcs11.SessionHandle) error) (*Key, error) {
-	_, err := runFor(ctx, t, max(makeTimeout, t.cfg.Timeout), func(c *connection, ctx *pkcs11.Ctx, session pkcs11.SessionHandle) (int, error) {
+	_, err := runFor(ctx, t, max(makeTimeout, t.cfg.Timeout), func(
+		c *connection, ctx *pkcs11.Ctx, session pkcs11.SessionHandle,
+	) (int, error) {
 		if _, err := destroy(c, ctx, session, id); err != nil {
 			return 0, err
 		}
@@ -200,7 +223,8 @@ func destroy(c *connection, ctx *pkcs11.Ctx, session pkcs11.SessionHandle, id st
 	for _, class := range []uint{pkcs11.CKO_PUBLIC_KEY, pkcs11.CKO_PRIVATE_KEY} {
 		c.handles.Delete(handleKey{class, id})
 		found, err := find(ctx, session, []*pkcs11.Attribute{
-			pkcs11.NewAttribute(pkcs11.CKA_CLASS, class), pkcs11.NewAttribute(pkcs11.CKA_TOKEN, true), pkcs11.NewAttribute(pkcs11.CKA_ID, []byte(id)),
+			pkcs11.NewAttribute(pkcs11.CKA_CLASS, class), pkcs11.NewAttribute(pkcs11.CKA_TOKEN, true),
+			pkcs11.NewAttribute(pkcs11.CKA_ID, []byte(id)),
 		}, 16)
 		if err != nil {
 			return destroyed, err
@@ -224,7 +248,8 @@ func (t *Token) Open(ctx context.Context, id string) (*Key, error) {
 		}
 		k := &Key{token: t, id: id}
 		guards, err := ctx.GetAttributeValue(session, private, []*pkcs11.Attribute{
-			pkcs11.NewAttribute(pkcs11.CKA_SENSITIVE, nil), pkcs11.NewAttribute(pkcs11.CKA_EXTRACTABLE, nil), pkcs11.NewAttribute(pkcs11.CKA_LOCAL, nil), pkcs11.NewAttribute(pkcs11.CKA_LABEL, nil),
+			pkcs11.NewAttribute(pkcs11.CKA_SENSITIVE, nil), pkcs11.NewAttribute(pkcs11.CKA_EXTRACTABLE, nil),
+			pkcs11.NewAttribute(pkcs11.CKA_LOCAL, nil), pkcs11.NewAttribute(pkcs11.CKA_LABEL, nil),
 			pkcs11.NewAttribute(pkcs11.CKA_DECRYPT, nil),
 		})
 		if err != nil {
@@ -266,13 +291,19 @@ func readPublic(ctx *pkcs11.Ctx, session pkcs11.SessionHandle, handle pkcs11.Obj
 		return nil, errors.New("the token gave an ML-DSA key of an impossible length")
 	}
 	if len(kind[0].Value) > 0 && kind[0].Value[0] == pkcs11.CKK_RSA {
-		parts, err := ctx.GetAttributeValue(session, handle, []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_MODULUS, nil), pkcs11.NewAttribute(pkcs11.CKA_PUBLIC_EXPONENT, nil)})
+		parts, err := ctx.GetAttributeValue(
+			session, handle,
+			[]*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_MODULUS, nil), pkcs11.NewAttribute(pkcs11.CKA_PUBLIC_EXPONENT, nil)},
+		)
 		if err != nil {
 			return nil, err
 		}
 		return &rsa.PublicKey{N: new(big.Int).SetBytes(parts[0].Value), E: int(new(big.Int).SetBytes(parts[1].Value).Int64())}, nil
 	}
-	parts, err := ctx.GetAttributeValue(session, handle, []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_EC_PARAMS, nil), pkcs11.NewAttribute(pkcs11.CKA_EC_POINT, nil)})
+	parts, err := ctx.GetAttributeValue(
+		session, handle,
+		[]*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_EC_PARAMS, nil), pkcs11.NewAttribute(pkcs11.CKA_EC_POINT, nil)},
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -305,10 +336,15 @@ func (t *Token) Delete(ctx context.Context, id string) error {
 }
 
 // DigestInfo of RFC 8017 9.2 without the digest.
-var digestInfo = map[crypto.Hash]asn1.ObjectIdentifier{crypto.SHA256: {2, 16, 840, 1, 101, 3, 4, 2, 1}, crypto.SHA384: {2, 16, 840, 1, 101, 3, 4, 2, 2}, crypto.SHA512: {2, 16, 840, 1, 101, 3, 4, 2, 3}}
+var digestInfo = map[crypto.Hash]asn1.ObjectIdentifier{
+	crypto.SHA256: {2, 16, 840, 1, 101, 3, 4, 2, 1}, crypto.SHA384: {2, 16, 840, 1, 101, 3, 4, 2, 2},
+	crypto.SHA512: {2, 16, 840, 1, 101, 3, 4, 2, 3},
+}
 
 var pssMechanisms = map[crypto.Hash][2]uint{
-	crypto.SHA256: {pkcs11.CKM_SHA256, pkcs11.CKG_MGF1_SHA256}, crypto.SHA384: {pkcs11.CKM_SHA384, pkcs11.CKG_MGF1_SHA384}, crypto.SHA512: {pkcs11.CKM_SHA512, pkcs11.CKG_MGF1_SHA512},
+	crypto.SHA256: {
+		pkcs11.CKM_SHA256, pkcs11.CKG_MGF1_SHA256,
+	}, crypto.SHA384: {pkcs11.CKM_SHA384, pkcs11.CKG_MGF1_SHA384}, crypto.SHA512: {pkcs11.CKM_SHA512, pkcs11.CKG_MGF1_SHA512},
 }
 
 // Sign implements crypto.Signer without a context; see SignContext.
@@ -426,7 +462,10 @@ func (k *Key) Decrypt(ctx context.Context, ciphertext []byte, o crypto.Decrypter
 		if mgf == 0 {
 			mgf = o.Hash
 		}
-		mechanism = pkcs11.NewMechanism(pkcs11.CKM_RSA_PKCS_OAEP, pkcs11.NewOAEPParams(oaepMechanisms[o.Hash][0], oaepMechanisms[mgf][1], pkcs11.CKZ_DATA_SPECIFIED, o.Label))
+		mechanism = pkcs11.NewMechanism(
+			pkcs11.CKM_RSA_PKCS_OAEP,
+			pkcs11.NewOAEPParams(oaepMechanisms[o.Hash][0], oaepMechanisms[mgf][1], pkcs11.CKZ_DATA_SPECIFIED, o.Label),
+		)
 	}
 	return run(ctx, k.token, func(c *connection, ctx *pkcs11.Ctx, session pkcs11.SessionHandle) ([]byte, error) {
 		handle, err := object(c, ctx, session, pkcs11.CKO_PRIVATE_KEY, k.id)
@@ -490,7 +529,9 @@ func (t *Token) wrappingKey(ctx *pkcs11.Ctx, session pkcs11.SessionHandle) (stri
 	t.wrapping.Lock()
 	defer t.wrapping.Unlock()
 	attribute := pkcs11.NewAttribute
-	template := []*pkcs11.Attribute{attribute(pkcs11.CKA_CLASS, pkcs11.CKO_SECRET_KEY), attribute(pkcs11.CKA_TOKEN, true), attribute(pkcs11.CKA_LABEL, wrappingLabel)}
+	template := []*pkcs11.Attribute{
+		attribute(pkcs11.CKA_CLASS, pkcs11.CKO_SECRET_KEY), attribute(pkcs11.CKA_TOKEN, true), attribute(pkcs11.CKA_LABEL, wrappingLabel),
+	}
 	found, err := find(ctx, session, template, 64)
 	if err != nil {
 		return "", err
@@ -506,16 +547,21 @@ func (t *Token) wrappingKey(ctx *pkcs11.Ctx, session pkcs11.SessionHandle) (stri
 	}
 	id := rand.Text()
 	_, err = ctx.GenerateKey(session, []*pkcs11.Mechanism{pkcs11.NewMechanism(pkcs11.CKM_AES_KEY_GEN, nil)}, append(template,
-		attribute(pkcs11.CKA_PRIVATE, true), attribute(pkcs11.CKA_SENSITIVE, true), attribute(pkcs11.CKA_EXTRACTABLE, false), attribute(pkcs11.CKA_DERIVE, false),
-		attribute(pkcs11.CKA_ENCRYPT, true), attribute(pkcs11.CKA_DECRYPT, true), attribute(pkcs11.CKA_WRAP, false), attribute(pkcs11.CKA_UNWRAP, false),
+		attribute(pkcs11.CKA_PRIVATE, true), attribute(pkcs11.CKA_SENSITIVE, true), attribute(pkcs11.CKA_EXTRACTABLE, false),
+		attribute(pkcs11.CKA_DERIVE, false),
+		attribute(pkcs11.CKA_ENCRYPT, true), attribute(pkcs11.CKA_DECRYPT, true), attribute(pkcs11.CKA_WRAP, false),
+		attribute(pkcs11.CKA_UNWRAP, false),
 		attribute(pkcs11.CKA_VALUE_LEN, 32), attribute(pkcs11.CKA_ID, []byte(id))))
 	return id, err
 }
 
 func goodWrappingKey(ctx *pkcs11.Ctx, session pkcs11.SessionHandle, handle pkcs11.ObjectHandle) (bool, string, error) {
 	attribute := pkcs11.NewAttribute
-	a, err := ctx.GetAttributeValue(session, handle, []*pkcs11.Attribute{attribute(pkcs11.CKA_ID, nil), attribute(pkcs11.CKA_SENSITIVE, nil), attribute(pkcs11.CKA_ALWAYS_SENSITIVE, nil),
-		attribute(pkcs11.CKA_NEVER_EXTRACTABLE, nil), attribute(pkcs11.CKA_LOCAL, nil), attribute(pkcs11.CKA_EXTRACTABLE, nil)})
+	a, err := ctx.GetAttributeValue(
+		session, handle,
+		[]*pkcs11.Attribute{
+			attribute(pkcs11.CKA_ID, nil), attribute(pkcs11.CKA_SENSITIVE, nil), attribute(pkcs11.CKA_ALWAYS_SENSITIVE, nil),
+			attribute(pkcs11.CKA_NEVER_EXTRACTABLE, nil), attribute(pkcs11.CKA_LOCAL, nil), attribute(pkcs11.CKA_EXTRACTABLE, nil)})
 	if err != nil {
 		return false, "", err
 	}
@@ -531,7 +577,9 @@ func (t *Token) Encrypt(ctx context.Context, plaintext, additional []byte) ([]by
 		}
 		nonce := make([]byte, nonceSize)
 		_, _ = rand.Read(nonce) // never fails (crypto/rand)
-		result, used, err := gcm(c, ctx, session, id, nonce, additional, func() ([]byte, error) { return ctx.Encrypt(session, plaintext) }, ctx.EncryptInit)
+		result, used, err := gcm(
+			c, ctx, session, id, nonce, additional, func() ([]byte, error) { return ctx.Encrypt(session, plaintext) }, ctx.EncryptInit,
+		)
 		if err != nil {
 			return nil, err
 		}
@@ -551,7 +599,9 @@ func (t *Token) Decrypt(ctx context.Context, sealed, additional []byte) ([]byte,
 		return nil, errors.New("this was not sealed by a token")
 	}
 	return run(ctx, t, func(c *connection, ctx *pkcs11.Ctx, session pkcs11.SessionHandle) ([]byte, error) {
-		plaintext, _, err := gcm(c, ctx, session, string(id), nonce, additional, func() ([]byte, error) { return ctx.Decrypt(session, input) }, ctx.DecryptInit)
+		plaintext, _, err := gcm(
+			c, ctx, session, string(id), nonce, additional, func() ([]byte, error) { return ctx.Decrypt(session, input) }, ctx.DecryptInit,
+		)
 		if errors.Is(err, ErrNotFound) {
 			return nil, fmt.Errorf("the token has not the key %s that this was sealed with", id)
 		}

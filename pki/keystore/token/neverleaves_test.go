@@ -33,7 +33,10 @@ func TestKeysCannotLeaveTheToken(t *testing.T) {
 	}
 	label := uri[len("pkcs11:token="):strings.Index(uri, "?")]
 	for _, kind := range []string{"privkey", "secrkey"} {
-		command := exec.CommandContext(t.Context(), tool, "--module", tokentest.SoftHSM, "--token-label", label, "--login", "--pin", tokentest.PIN, "--list-objects", "--type", kind)
+		command := exec.CommandContext(
+			t.Context(), tool, "--module", tokentest.SoftHSM, "--token-label", label, "--login", "--pin", tokentest.PIN, "--list-objects",
+			"--type", kind,
+		)
 		command.Env = os.Environ()
 		out, err := command.CombinedOutput()
 		if err != nil {
@@ -47,14 +50,19 @@ func TestKeysCannotLeaveTheToken(t *testing.T) {
 
 	_, err = run(t.Context(), token, func(c *connection, ctx *pkcs11.Ctx, session pkcs11.SessionHandle) (bool, error) {
 		// A wrapping key that an intruder with the PIN can always make.
-		wrapping, err := ctx.GenerateKey(session, []*pkcs11.Mechanism{pkcs11.NewMechanism(pkcs11.CKM_AES_KEY_GEN, nil)}, []*pkcs11.Attribute{
-			pkcs11.NewAttribute(pkcs11.CKA_TOKEN, false), pkcs11.NewAttribute(pkcs11.CKA_VALUE_LEN, 32), pkcs11.NewAttribute(pkcs11.CKA_WRAP, true)})
+		wrapping, err := ctx.GenerateKey(
+			session, []*pkcs11.Mechanism{pkcs11.NewMechanism(pkcs11.CKM_AES_KEY_GEN, nil)}, []*pkcs11.Attribute{
+				pkcs11.NewAttribute(pkcs11.CKA_TOKEN, false), pkcs11.NewAttribute(pkcs11.CKA_VALUE_LEN, 32),
+				pkcs11.NewAttribute(pkcs11.CKA_WRAP, true)})
 		if err != nil {
 			return false, err
 		}
 		var handles []pkcs11.ObjectHandle
 		for _, class := range []uint{pkcs11.CKO_PRIVATE_KEY, pkcs11.CKO_SECRET_KEY} {
-			found, err := find(ctx, session, []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_CLASS, class), pkcs11.NewAttribute(pkcs11.CKA_TOKEN, true)}, 10)
+			found, err := find(
+				ctx, session,
+				[]*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_CLASS, class), pkcs11.NewAttribute(pkcs11.CKA_TOKEN, true)}, 10,
+			)
 			if err != nil {
 				return false, err
 			}
@@ -69,22 +77,33 @@ func TestKeysCannotLeaveTheToken(t *testing.T) {
 				return false, err
 			}
 			name := hex.EncodeToString(id[0].Value)
-			for what, attribute := range map[string]uint{"value": pkcs11.CKA_VALUE, "private exponent": pkcs11.CKA_PRIVATE_EXPONENT, "prime": pkcs11.CKA_PRIME_1} {
-				if read, err := ctx.GetAttributeValue(session, handle, []*pkcs11.Attribute{pkcs11.NewAttribute(attribute, nil)}); err == nil && len(read[0].Value) > 0 {
+			for what, attribute := range map[string]uint{
+				"value": pkcs11.CKA_VALUE, "private exponent": pkcs11.CKA_PRIVATE_EXPONENT, "prime": pkcs11.CKA_PRIME_1,
+			} {
+				if read, err := ctx.GetAttributeValue(
+					session, handle, []*pkcs11.Attribute{pkcs11.NewAttribute(attribute, nil)},
+				); err == nil && len(read[0].Value) > 0 {
 					t.Errorf("%s: its %s can be read", name, what)
 				}
 			}
-			for what, mechanism := range map[string]*pkcs11.Mechanism{"AES key wrap": pkcs11.NewMechanism(pkcs11.CKM_AES_KEY_WRAP, nil), "padded AES key wrap": pkcs11.NewMechanism(pkcs11.CKM_AES_KEY_WRAP_PAD, nil),
-				"CBC": pkcs11.NewMechanism(pkcs11.CKM_AES_CBC_PAD, make([]byte, 16))} {
+			for what, mechanism := range map[string]*pkcs11.Mechanism{
+				"AES key wrap":        pkcs11.NewMechanism(pkcs11.CKM_AES_KEY_WRAP, nil),
+				"padded AES key wrap": pkcs11.NewMechanism(pkcs11.CKM_AES_KEY_WRAP_PAD, nil),
+				"CBC":                 pkcs11.NewMechanism(pkcs11.CKM_AES_CBC_PAD, make([]byte, 16))} {
 				if _, err := ctx.WrapKey(session, []*pkcs11.Mechanism{mechanism}, wrapping, handle); err == nil {
 					t.Errorf("%s: it can be wrapped by %s", name, what)
 				}
 			}
-			for what, change := range map[string]*pkcs11.Attribute{"extractable": pkcs11.NewAttribute(pkcs11.CKA_EXTRACTABLE, true), "not sensitive": pkcs11.NewAttribute(pkcs11.CKA_SENSITIVE, false)} {
+			for what, change := range map[string]*pkcs11.Attribute{
+				"extractable":   pkcs11.NewAttribute(pkcs11.CKA_EXTRACTABLE, true),
+				"not sensitive": pkcs11.NewAttribute(pkcs11.CKA_SENSITIVE, false),
+			} {
 				if ctx.SetAttributeValue(session, handle, []*pkcs11.Attribute{change}) == nil {
 					t.Errorf("%s: it can be made %s", name, what)
 				}
-				if _, err := ctx.CopyObject(session, handle, []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_TOKEN, false), change}); err == nil {
+				if _, err := ctx.CopyObject(
+					session, handle, []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_TOKEN, false), change},
+				); err == nil {
 					t.Errorf("%s: a copy can be made that is %s", name, what)
 				}
 			}

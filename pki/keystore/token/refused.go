@@ -64,7 +64,9 @@ func (f refusals) add(token, pin string) error {
 	}
 	salt := make([]byte, 16)
 	_, _ = rand.Read(salt) // never fails
-	text, err := json.MarshalIndent(append(list, refusal{token, salt, digest(token, pin, salt), time.Now().UTC().Truncate(time.Second)}), "", "  ")
+	text, err := json.MarshalIndent(
+		append(list, refusal{token, salt, digest(token, pin, salt), time.Now().UTC().Truncate(time.Second)}), "", "  ",
+	)
 	if err != nil {
 		return err
 	}

@@ -73,7 +73,10 @@ func Open(cfg *Config) (*Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Token{cfg: cfg, module: m, jobs: make(chan *job, waiting), stop: make(chan struct{}), done: make(chan struct{}), changed: make(chan struct{})}
+	t := &Token{
+		cfg: cfg, module: m, jobs: make(chan *job, waiting), stop: make(chan struct{}), done: make(chan struct{}),
+		changed: make(chan struct{}),
+	}
 	t.description.Store(cfg.Label)
 	_, _, tried := t.get()
 	go t.run()
@@ -294,7 +297,9 @@ func run[T any](ctx context.Context, t *Token, fn func(*connection, *pkcs11.Ctx,
 	return runFor(ctx, t, t.cfg.Timeout, fn)
 }
 
-func runFor[T any](ctx context.Context, t *Token, limit time.Duration, fn func(*connection, *pkcs11.Ctx, pkcs11.SessionHandle) (T, error)) (T, error) {
+func runFor[T any](
+	ctx context.Context, t *Token, limit time.Duration, fn func(*connection, *pkcs11.Ctx, pkcs11.SessionHandle) (T, error),
+) (T, error) {
 	value, err := t.do(ctx, limit, func(c *connection, ctx *pkcs11.Ctx, session pkcs11.SessionHandle) (any, error) {
 		return fn(c, ctx, session)
 	})
@@ -407,7 +412,8 @@ func (t *Token) attempt(j *job, c *connection, ctx *pkcs11.Ctx, session *pkcs11.
 		return value, err
 	}
 	switch code {
-	case pkcs11.CKR_DEVICE_ERROR, pkcs11.CKR_DEVICE_REMOVED, pkcs11.CKR_TOKEN_NOT_PRESENT, pkcs11.CKR_TOKEN_NOT_RECOGNIZED, pkcs11.CKR_SESSION_CLOSED,
+	case pkcs11.CKR_DEVICE_ERROR, pkcs11.CKR_DEVICE_REMOVED, pkcs11.CKR_TOKEN_NOT_PRESENT, pkcs11.CKR_TOKEN_NOT_RECOGNIZED,
+		pkcs11.CKR_SESSION_CLOSED,
 		pkcs11.CKR_SESSION_HANDLE_INVALID, pkcs11.CKR_USER_NOT_LOGGED_IN, pkcs11.CKR_CRYPTOKI_NOT_INITIALIZED, pkcs11.CKR_SLOT_ID_INVALID:
 		return nil, fmt.Errorf("%w: %w", errLost, err)
 	case pkcs11.CKR_KEY_HANDLE_INVALID, pkcs11.CKR_OBJECT_HANDLE_INVALID:
@@ -570,7 +576,8 @@ func (t *Token) login(ctx *pkcs11.Ctx, c *connection, info pkcs11.TokenInfo) err
 	switch code {
 	case pkcs11.CKR_USER_ALREADY_LOGGED_IN:
 		return nil
-	case pkcs11.CKR_DEVICE_ERROR, pkcs11.CKR_DEVICE_REMOVED, pkcs11.CKR_TOKEN_NOT_PRESENT, pkcs11.CKR_SESSION_CLOSED, pkcs11.CKR_SESSION_HANDLE_INVALID,
+	case pkcs11.CKR_DEVICE_ERROR, pkcs11.CKR_DEVICE_REMOVED, pkcs11.CKR_TOKEN_NOT_PRESENT, pkcs11.CKR_SESSION_CLOSED,
+		pkcs11.CKR_SESSION_HANDLE_INVALID,
 		pkcs11.CKR_CRYPTOKI_NOT_INITIALIZED, pkcs11.CKR_GENERAL_ERROR, pkcs11.CKR_HOST_MEMORY, pkcs11.CKR_DEVICE_MEMORY:
 		return err // the PIN was not looked at
 	}

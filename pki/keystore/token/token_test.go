@@ -49,7 +49,8 @@ func TestURIs(t *testing.T) {
 	good := "pkcs11:token=CA%20keys;serial=17?module-path=/lib/x.so&pin-source=env:THE_PIN&x-sessions=3&x-timeout-ms=250"
 	t.Setenv("THE_PIN", "1234")
 	c, err := ParseURI(good)
-	if err != nil || c.Label != "CA keys" || c.Serial != "17" || c.Module != "/lib/x.so" || c.Sessions != 3 || c.Timeout != 250*time.Millisecond {
+	if err != nil || c.Label != "CA keys" || c.Serial != "17" || c.Module != "/lib/x.so" || c.Sessions != 3 ||
+		c.Timeout != 250*time.Millisecond {
 		t.Fatalf("%+v %v", c, err)
 	}
 	if pin, err := c.PIN(); err != nil || pin != "1234" {
@@ -165,12 +166,14 @@ func TestARefusedPINIsNotTriedByTheNextStart(t *testing.T) {
 		t.Fatalf("%v %v", state, tried)
 	}
 	for range 3 {
-		if state, tried := start(); state == nil || tried || !strings.Contains(state.Error(), "not tried again") || !strings.Contains(state.Error(), "remove "+file) {
+		if state, tried := start(); state == nil || tried || !strings.Contains(state.Error(), "not tried again") ||
+			!strings.Contains(state.Error(), "remove "+file) {
 			t.Errorf("a further start: tried %v, %v", tried, state)
 		}
 	}
 	text, err := os.ReadFile(file)
-	if info, statErr := os.Stat(file); err != nil || statErr != nil || info.Mode().Perm() != 0o600 || bytes.Contains(text, []byte("000000")) {
+	if info, statErr := os.Stat(file); err != nil || statErr != nil || info.Mode().Perm() != 0o600 ||
+		bytes.Contains(text, []byte("000000")) {
 		t.Errorf("%v %s", err, text)
 	}
 	write("111111")

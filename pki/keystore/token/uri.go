@@ -40,7 +40,9 @@ const (
 // is refused.
 func ParseURI(text string) (*Config, error) {
 	if strings.Contains(text, "pin-value") {
-		return nil, errors.New("the PIN must not stand in the URI, where process lists and logs show it: use pin-source=file:PATH or pin-source=env:NAME")
+		return nil, errors.New(
+			"the PIN must not stand in the URI, where process lists and logs show it: use pin-source=file:PATH or pin-source=env:NAME",
+		)
 	}
 	uri := pkcs11uri.New()
 	if err := uri.Parse(text); err != nil {
@@ -48,11 +50,15 @@ func ParseURI(text string) (*Config, error) {
 	}
 	path := func(name string) string { value, _ := uri.GetPathAttribute(name, false); return value }
 	query := func(name string) string { value, _ := uri.GetQueryAttribute(name, false); return value }
-	c := &Config{Module: query("module-path"), Label: path("token"), Serial: path("serial"), Manufacturer: path("manufacturer"), Model: path("model"),
+	c := &Config{
+		Module: query("module-path"), Label: path("token"), Serial: path("serial"), Manufacturer: path("manufacturer"),
+		Model:    path("model"),
 		Sessions: DefaultSessions, Timeout: DefaultTimeout, Log: slog.New(slog.DiscardHandler)}
 	switch {
 	case c.Module == "" || !filepath.IsAbs(c.Module):
-		return nil, errors.New("module-path must name the vendor's PKCS #11 library by its absolute path, such as /usr/lib/softhsm/libsofthsm2.so")
+		return nil, errors.New(
+			"module-path must name the vendor's PKCS #11 library by its absolute path, such as /usr/lib/softhsm/libsofthsm2.so",
+		)
 	case c.Label == "" && c.Serial == "" && path("slot-id") == "":
 		return nil, errors.New("name the token: token=LABEL or serial=NUMBER")
 	}

@@ -187,7 +187,9 @@ func (i *encryptedPrivateKeyInfo) SetData(data []byte) {
 // private key shrouded with the key encryption algorithm.  The private key bag and
 // the end-entity certificate bag have the LocalKeyId attribute set to the SHA-1
 // fingerprint of the end-entity certificate, and friendlyName unless it is empty.
-func (enc *Encoder) Encode(privateKey interface{}, certificate *x509.Certificate, caCerts []*x509.Certificate, password, friendlyName string) (pfxData []byte, err error) {
+func (enc *Encoder) Encode(
+	privateKey interface{}, certificate *x509.Certificate, caCerts []*x509.Certificate, password, friendlyName string,
+) (pfxData []byte, err error) {
 	encodedPassword, err := bmpStringZeroTerminated(password)
 	if err != nil {
 		return nil, err
@@ -215,7 +217,12 @@ func (enc *Encoder) Encode(privateKey interface{}, certificate *x509.Certificate
 		if encoded, err = asn1.Marshal(asn1.RawValue{Class: asn1.ClassUniversal, Tag: asn1.TagBMPString, Bytes: encoded}); err != nil {
 			return nil, err
 		}
-		attributes = append(attributes, pkcs12Attribute{Id: oidFriendlyName, Value: asn1.RawValue{Class: asn1.ClassUniversal, Tag: asn1.TagSet, IsCompound: true, Bytes: encoded}})
+		attributes = append(
+			attributes,
+			pkcs12Attribute{
+				Id: oidFriendlyName, Value: asn1.RawValue{Class: asn1.ClassUniversal, Tag: asn1.TagSet, IsCompound: true, Bytes: encoded},
+			},
+		)
 	}
 
 	var certBags []safeBag
@@ -238,7 +245,9 @@ func (enc *Encoder) Encode(privateKey interface{}, certificate *x509.Certificate
 	keyBag.Value.Class = 2
 	keyBag.Value.Tag = 0
 	keyBag.Value.IsCompound = true
-	if keyBag.Value.Bytes, err = encodePkcs8ShroudedKeyBag(enc.rand, privateKey, enc.keyAlgorithm, encodedPassword, enc.encryptionIterations, enc.saltLen); err != nil {
+	if keyBag.Value.Bytes, err = encodePkcs8ShroudedKeyBag(
+		enc.rand, privateKey, enc.keyAlgorithm, encodedPassword, enc.encryptionIterations, enc.saltLen,
+	); err != nil {
 		return nil, err
 	}
 	keyBag.Attributes = attributes
@@ -247,7 +256,9 @@ func (enc *Encoder) Encode(privateKey interface{}, certificate *x509.Certificate
 	// The first SafeContents is encrypted and contains the cert bags.
 	// The second SafeContents is unencrypted and contains the shrouded key bag.
 	var authenticatedSafe [2]contentInfo
-	if authenticatedSafe[0], err = makeSafeContents(enc.rand, certBags, enc.certAlgorithm, encodedPassword, enc.encryptionIterations, enc.saltLen); err != nil {
+	if authenticatedSafe[0], err = makeSafeContents(
+		enc.rand, certBags, enc.certAlgorithm, encodedPassword, enc.encryptionIterations, enc.saltLen,
+	); err != nil {
 		return nil, err
 	}
 	if authenticatedSafe[1], err = makeSafeContents(enc.rand, []safeBag{keyBag}, nil, nil, 0, 0); err != nil {
@@ -297,7 +308,9 @@ func makeCertBag(certBytes []byte, attributes []pkcs12Attribute) (certBag *safeB
 	return
 }
 
-func makeSafeContents(rand io.Reader, bags []safeBag, algoID asn1.ObjectIdentifier, password []byte, iterations int, saltLen int) (ci contentInfo, err error) {
+func makeSafeContents(
+	rand io.Reader, bags []safeBag, algoID asn1.ObjectIdentifier, password []byte, iterations int, saltLen int,
+) (ci contentInfo, err error) {
 	var data []byte
 	if data, err = asn1.Marshal(bags); err != nil {
 		return

@@ -30,7 +30,10 @@ func (t *attempt) caa(ctx context.Context, name string, wildcard bool, accountUR
 	case refusal != "":
 		return problem(caaProblem, "%s", refusal)
 	}
-	return problem(dnsProblem, "the CAA records of %s could not be looked up (%s)", name, said(answers, func(s caaSet) string { return strings.Join(s.texts(), ", ") }))
+	return problem(
+		dnsProblem, "the CAA records of %s could not be looked up (%s)", name,
+		said(answers, func(s caaSet) string { return strings.Join(s.texts(), ", ") }),
+	)
 }
 
 // caaSet is the relevant record set, and where it was found.
@@ -100,7 +103,10 @@ func (s caaSet) refuses(issuers []string, wildcard bool, accountURI, method stri
 		return ""
 	}
 	if why == "" {
-		why = fmt.Sprintf("CAA of %s does not name this CA (%s); found: %s", s.at, strings.Join(issuers, ", "), clip(strings.Join(caaSet{s.at, list}.texts(), ", "), 400))
+		why = fmt.Sprintf(
+			"CAA of %s does not name this CA (%s); found: %s", s.at, strings.Join(issuers, ", "),
+			clip(strings.Join(caaSet{s.at, list}.texts(), ", "), 400),
+		)
 	}
 	return why
 }

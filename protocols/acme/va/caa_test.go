@@ -27,30 +27,71 @@ func TestCAA(t *testing.T) {
 		{"us", map[string][]string{"host.sub.test": {`CAA 0 issue "pki.example"`}}, "", "", nil},
 		{"us, in capitals", map[string][]string{"host.sub.test": {`CAA 0 ISSUE " PKI.Example ; "`}}, "", "", nil},
 		{"us by our second name", map[string][]string{"host.sub.test": {`CAA 0 issue "ca.example"`}}, "", "", nil},
-		{"nobody", map[string][]string{"host.sub.test": {`CAA 0 issue ";"`}}, caaProblem, caaProblem, []string{"host.sub.test", "pki.example"}},
-		{"another", map[string][]string{"host.sub.test": {`CAA 0 issue "other.example"`}}, caaProblem, caaProblem, []string{"other.example"}},
+		{
+			"nobody", map[string][]string{"host.sub.test": {`CAA 0 issue ";"`}}, caaProblem, caaProblem,
+			[]string{"host.sub.test", "pki.example"},
+		},
+		{
+			"another", map[string][]string{"host.sub.test": {`CAA 0 issue "other.example"`}}, caaProblem, caaProblem,
+			[]string{"other.example"},
+		},
 		{"another and us", map[string][]string{"host.sub.test": {`CAA 0 issue "other.example"`, `CAA 0 issue "pki.example"`}}, "", "", nil},
 		{"above", map[string][]string{"sub.test": {`CAA 0 issue "other.example"`}}, caaProblem, caaProblem, []string{"CAA of sub.test"}},
 		{"top", map[string][]string{"test": {`CAA 0 issue "other.example"`}}, caaProblem, caaProblem, []string{"CAA of test"}},
-		{"the nearer counts", map[string][]string{"test": {`CAA 0 issue "other.example"`}, "host.sub.test": {`CAA 0 issue "pki.example"`}}, "", "", nil},
+		{
+			"the nearer counts",
+			map[string][]string{"test": {`CAA 0 issue "other.example"`}, "host.sub.test": {`CAA 0 issue "pki.example"`}}, "", "", nil,
+		},
 		{"wild only", map[string][]string{"host.sub.test": {`CAA 0 issue ";"`, `CAA 0 issuewild "pki.example"`}}, caaProblem, "", nil},
 		{"not wild", map[string][]string{"host.sub.test": {`CAA 0 issue "pki.example"`, `CAA 0 issuewild ";"`}}, "", caaProblem, nil},
 		{"only wild is said", map[string][]string{"host.sub.test": {`CAA 0 issuewild "other.example"`}}, "", caaProblem, nil},
 		{"only where to write to", map[string][]string{"host.sub.test": {`CAA 128 iodef "mailto:a@example.com"`}}, "", "", nil},
 		{"unknown", map[string][]string{"host.sub.test": {`CAA 0 future "x"`}}, "", "", nil},
-		{"unknown and critical", map[string][]string{"host.sub.test": {`CAA 0 issue "pki.example"`, `CAA 128 future "x"`}}, caaProblem, caaProblem, []string{"critical", "future"}},
+		{
+			"unknown and critical", map[string][]string{"host.sub.test": {`CAA 0 issue "pki.example"`, `CAA 128 future "x"`}}, caaProblem,
+			caaProblem, []string{"critical", "future"},
+		},
 		{"this account", map[string][]string{"host.sub.test": {`CAA 0 issue "pki.example; accounturi=` + account + `"`}}, "", "", nil},
-		{"another account", map[string][]string{"host.sub.test": {`CAA 0 issue "pki.example; accounturi=` + account + `0"`}}, caaProblem, caaProblem, []string{"for the account"}},
-		{"account twice", map[string][]string{"host.sub.test": {`CAA 0 issue "pki.example; accounturi=` + account + `; accounturi=` + account + `"`}}, caaProblem, caaProblem, nil},
+		{
+			"another account", map[string][]string{"host.sub.test": {`CAA 0 issue "pki.example; accounturi=` + account + `0"`}},
+			caaProblem, caaProblem, []string{"for the account"},
+		},
+		{
+			"account twice",
+			map[string][]string{"host.sub.test": {`CAA 0 issue "pki.example; accounturi=` + account + `; accounturi=` + account + `"`}},
+			caaProblem, caaProblem, nil,
+		},
 		{"this method", map[string][]string{"host.sub.test": {`CAA 0 issue "pki.example;validationmethods=http-01,dns-01"`}}, "", "", nil},
-		{"another method", map[string][]string{"host.sub.test": {`CAA 0 issue "pki.example; validationmethods=http-01"`}}, caaProblem, caaProblem, []string{"dns-01", "http-01"}},
-		{"method and account", map[string][]string{"host.sub.test": {`CAA 0 issue "pki.example; validationmethods=dns-01; accounturi=x"`}}, caaProblem, caaProblem, nil},
-		{"other account, then ours", map[string][]string{"host.sub.test": {`CAA 0 issue "pki.example; accounturi=x"`, `CAA 0 issue "pki.example; accounturi=` + account + `"`}}, "", "", nil},
+		{
+			"another method", map[string][]string{"host.sub.test": {`CAA 0 issue "pki.example; validationmethods=http-01"`}}, caaProblem,
+			caaProblem, []string{"dns-01", "http-01"},
+		},
+		{
+			"method and account",
+			map[string][]string{"host.sub.test": {`CAA 0 issue "pki.example; validationmethods=dns-01; accounturi=x"`}}, caaProblem,
+			caaProblem, nil,
+		},
+		{
+			"other account, then ours",
+			map[string][]string{
+				"host.sub.test": {`CAA 0 issue "pki.example; accounturi=x"`, `CAA 0 issue "pki.example; accounturi=` + account + `"`},
+			},
+			"", "", nil,
+		},
 		{"other parameter", map[string][]string{"host.sub.test": {`CAA 0 issue "pki.example; policy=ev"`}}, "", "", nil},
 		{"no parameter", map[string][]string{"host.sub.test": {`CAA 0 issue "pki.example; %%%"`}}, caaProblem, caaProblem, nil},
 		{"not a name", map[string][]string{"host.sub.test": {`CAA 0 issue "https://pki.example"`}}, caaProblem, caaProblem, nil},
-		{"alias", map[string][]string{"host.sub.test": {"CNAME elsewhere.test2."}, "elsewhere.test2": {`CAA 0 issue ";"`}}, caaProblem, caaProblem, []string{"host.sub.test"}},
-		{"alias to nothing, then above", map[string][]string{"host.sub.test": {"CNAME elsewhere.test2."}, "test2": {`CAA 0 issue "pki.example"`}, "sub.test": {`CAA 0 issue ";"`}}, caaProblem, caaProblem, []string{"CAA of sub.test"}},
+		{
+			"alias", map[string][]string{"host.sub.test": {"CNAME elsewhere.test2."}, "elsewhere.test2": {`CAA 0 issue ";"`}}, caaProblem,
+			caaProblem, []string{"host.sub.test"},
+		},
+		{
+			"alias to nothing, then above",
+			map[string][]string{
+				"host.sub.test": {"CNAME elsewhere.test2."}, "test2": {`CAA 0 issue "pki.example"`}, "sub.test": {`CAA 0 issue ";"`},
+			},
+			caaProblem, caaProblem, []string{"CAA of sub.test"},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d := vatest.NewDNS(t)

@@ -52,7 +52,10 @@ func (t *attempt) dns01(ctx context.Context, c Challenge) *Problem {
 	})
 	switch {
 	case with > 0:
-		return problem(dnsProblem, "%d of %d resolvers see the TXT record %s with the value, %d must (%s)", with, len(answers), name, t.Quorum, sentence)
+		return problem(
+			dnsProblem, "%d of %d resolvers see the TXT record %s with the value, %d must (%s)", with, len(answers), name, t.Quorum,
+			sentence,
+		)
 	case without > 0:
 		return problem(unauthorized, "no TXT record at %s has the value %s (%s)", name, want, sentence)
 	}

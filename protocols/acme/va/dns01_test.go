@@ -84,12 +84,15 @@ func TestDNS01(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			rec, p := a.Validate(t.Context(), challenge(DNS01, DNS, c.name))
 			wants(t, p, c.kind, c.words...)
-			if len(rec.Lookups) != 1 || rec.Lookups[0].Resolver != d.Address || rec.Lookups[0].Type != "TXT" || len(rec.Lookups[0].Answers) > 10 || len(rec.Connections) != 0 {
+			if len(rec.Lookups) != 1 || rec.Lookups[0].Resolver != d.Address || rec.Lookups[0].Type != "TXT" ||
+				len(rec.Lookups[0].Answers) > 10 || len(rec.Connections) != 0 {
 				t.Errorf("%+v", rec)
 			}
 		})
 	}
-	if !slices.Contains(d.Asked(), "tcp TXT _acme-challenge.many.test.") || slices.Contains(d.Asked(), "tcp TXT _acme-challenge.right.test.") {
+	if !slices.Contains(d.Asked(), "tcp TXT _acme-challenge.many.test.") || slices.Contains(
+		d.Asked(), "tcp TXT _acme-challenge.right.test.",
+	) {
 		t.Errorf("asked %v", d.Asked())
 	}
 
@@ -99,7 +102,10 @@ func TestDNS01(t *testing.T) {
 		return base64.RawURLEncoding.EncodeToString(sum[:])
 	}()))
 	other := token[:42] + "1"
-	for _, c := range []Challenge{challenge(DNS01, DNS, "shared.test"), {DNS01, Identifier{DNS, "shared.test"}, other, other + ".9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI", true, ""}} {
+	for _, c := range []Challenge{
+		challenge(DNS01, DNS, "shared.test"),
+		{DNS01, Identifier{DNS, "shared.test"}, other, other + ".9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI", true, ""},
+	} {
 		rec, p := a.Validate(t.Context(), c)
 		wants(t, p, "")
 		if rec.Wildcard != c.Wildcard {
@@ -117,13 +123,27 @@ func TestAliasInOneAnswer(t *testing.T) {
 		code    int
 		kind    string
 	}{
-		{[]string{fmt.Sprintf("c.test. 0 IN TXT %q", digest()), "b.test. 0 IN CNAME c.test.", "_ACME-challenge.a.test. 0 IN CNAME b.test."}, dns.RcodeSuccess, ""},
-		{[]string{fmt.Sprintf("b.test. 0 IN TXT %q", digest())}, dns.RcodeSuccess, unauthorized},                                             // of another name
-		{[]string{"_acme-challenge.a.test. 0 IN CNAME b.test."}, dns.RcodeNameError, dnsProblem},                                             // the end of the chain is not there
-		{[]string{"_acme-challenge.a.test. 0 IN CNAME b.test.", "b.test. 0 IN CNAME _acme-challenge.a.test."}, dns.RcodeSuccess, dnsProblem}, // a ring
-		{[]string{fmt.Sprintf("_acme-challenge.a.test. 0 CH TXT %q", digest())}, dns.RcodeSuccess, unauthorized},                             // of another class
-		{[]string{fmt.Sprintf("_acme-challenge.a.test. 0 IN TXT %q", digest())}, dns.RcodeServerFailure, dnsProblem},                         // with an error
-		{[]string{fmt.Sprintf("_acme-challenge.a.test. 0 IN SPF %q", digest()), `_acme-challenge.a.test. 0 IN TXT ""`}, 0, unauthorized},     // of another type
+		{
+			[]string{
+				fmt.Sprintf("c.test. 0 IN TXT %q", digest()), "b.test. 0 IN CNAME c.test.", "_ACME-challenge.a.test. 0 IN CNAME b.test.",
+			},
+			dns.RcodeSuccess, "",
+		},
+		// of another name
+		{[]string{fmt.Sprintf("b.test. 0 IN TXT %q", digest())}, dns.RcodeSuccess, unauthorized},
+		// the end of the chain is not there
+		{[]string{"_acme-challenge.a.test. 0 IN CNAME b.test."}, dns.RcodeNameError, dnsProblem},
+		// a ring
+		{
+			[]string{"_acme-challenge.a.test. 0 IN CNAME b.test.", "b.test. 0 IN CNAME _acme-challenge.a.test."}, dns.RcodeSuccess,
+			dnsProblem,
+		},
+		// of another class
+		{[]string{fmt.Sprintf("_acme-challenge.a.test. 0 CH TXT %q", digest())}, dns.RcodeSuccess, unauthorized},
+		// with an error
+		{[]string{fmt.Sprintf("_acme-challenge.a.test. 0 IN TXT %q", digest())}, dns.RcodeServerFailure, dnsProblem},
+		// of another type
+		{[]string{fmt.Sprintf("_acme-challenge.a.test. 0 IN SPF %q", digest()), `_acme-challenge.a.test. 0 IN TXT ""`}, 0, unauthorized},
 	} {
 		d.Answer(func(q *dns.Msg, _ string) *dns.Msg {
 			m := new(dns.Msg).SetRcode(q, c.code)
@@ -171,7 +191,10 @@ func TestResolverFailures(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			d := vatest.NewDNS(t)
 			d.Answer(c.answer)
-			a := open(t, Config{Resolvers: []string{d.Address}, Timeout: map[bool]time.Duration{true: 500 * time.Millisecond}[c.name == "silence"]})
+			a := open(
+				t,
+				Config{Resolvers: []string{d.Address}, Timeout: map[bool]time.Duration{true: 500 * time.Millisecond}[c.name == "silence"]},
+			)
 			for _, kind := range []string{DNS01, HTTP01, TLSALPN01} {
 				rec, p := a.Validate(t.Context(), challenge(kind, DNS, "host.test"))
 				wants(t, p, dnsProblem, "host.test", c.word, d.Address)
@@ -249,7 +272,10 @@ func TestResolversThatDisagree(t *testing.T) {
 	for _, c := range []struct {
 		name         string
 		strict, most string
-	}{{"all.test", "", ""}, {"most.test", dnsProblem, ""}, {"poisoned.test", dnsProblem, dnsProblem}, {"none.test", dnsProblem, dnsProblem}} {
+	}{
+		{"all.test", "", ""}, {"most.test", dnsProblem, ""}, {"poisoned.test", dnsProblem, dnsProblem},
+		{"none.test", dnsProblem, dnsProblem},
+	} {
 		rec, p := strict.Validate(t.Context(), challenge(DNS01, DNS, c.name))
 		wants(t, p, c.strict)
 		if len(rec.Lookups) != 3 {

@@ -122,9 +122,15 @@ func (t *attempt) mayRedirect(u *url.URL) *Problem {
 	case own == nil:
 		return problem(connection, "a redirect to the scheme %s is not followed: only http and https are", clip(quote(u.Scheme), 40))
 	case !fits:
-		return problem(connection, "the redirect to %s is not followed: only ports %d (http) and %d (https) are", quote(u.String()), t.HTTPPort, t.TLSPort)
+		return problem(
+			connection, "the redirect to %s is not followed: only ports %d (http) and %d (https) are", quote(u.String()), t.HTTPPort,
+			t.TLSPort,
+		)
 	case u.Hostname() == "", u.User != nil, len(u.String()) > maxURL:
-		return problem(connection, "the redirect to %s is not followed: it has no host, a user name, or more than %d octets", quote(u.Redacted()), maxURL)
+		return problem(
+			connection, "the redirect to %s is not followed: it has no host, a user name, or more than %d octets", quote(u.Redacted()),
+			maxURL,
+		)
 	}
 	return nil
 }
@@ -145,7 +151,8 @@ func (t *attempt) httpProblem(at string, err error) *Problem {
 func isTLS(err error) bool {
 	var alert tls.AlertError
 	var record tls.RecordHeaderError
-	return errors.As(err, &alert) || errors.As(err, &record) || strings.Contains(err.Error(), "tls: ") || strings.Contains(err.Error(), "TLS handshake")
+	return errors.As(err, &alert) || errors.As(err, &record) || strings.Contains(err.Error(), "tls: ") ||
+		strings.Contains(err.Error(), "TLS handshake")
 }
 
 // plain says what failed, without what was being done and the addresses of this side.

@@ -34,7 +34,10 @@ func TestHTTP01(t *testing.T) {
 	t.Cleanup(secure.Close)
 	tlsPort := port(secure.Listener)
 	// What must not be reached stands at the same ports of the forbidden address, and at a port beside.
-	inside := serve(t, listen(t, fmt.Sprintf("%s:%d", forbidden, own)), func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte("a secret")) })
+	inside := serve(
+		t, listen(t, fmt.Sprintf("%s:%d", forbidden, own)),
+		func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte("a secret")) },
+	)
 	insideTLS := serve(t, listen(t, fmt.Sprintf("%s:%d", forbidden, tlsPort)), http.NotFound)
 	beside := listen(t, "127.0.0.1:0")
 	besideHits := serve(t, beside, func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(keyAuthorization)) })
@@ -128,7 +131,10 @@ func TestHTTP01(t *testing.T) {
 		{"redirect to https by address", redirect("https://127.0.0.1/"), "", nil},
 		{"redirect to content", redirect("http://other.test/secret"), unauthorized, []string{"30 octets, not shown"}},
 		{"redirect to another port", redirect(fmt.Sprintf("http://other.test:%d/", port(beside))), connection, []string{"only ports"}},
-		{"redirect to http at the port of https", redirect(fmt.Sprintf("http://other.test:%d/", tlsPort)), connection, []string{"only ports"}},
+		{
+			"redirect to http at the port of https", redirect(fmt.Sprintf("http://other.test:%d/", tlsPort)), connection,
+			[]string{"only ports"},
+		},
 		{"redirect to https at the port of http", redirect(fmt.Sprintf("https://other.test:%d/", own)), connection, []string{"only ports"}},
 		{"redirect to port 22", redirect("http://other.test:22/"), connection, []string{"only ports"}},
 		{"redirect to ftp", redirect("ftp://other.test/"), connection, []string{"scheme", "ftp"}},
@@ -161,7 +167,8 @@ func TestHTTP01(t *testing.T) {
 			if len(rec.Lookups) == 0 || len(rec.Connections) == 0 || rec.Took <= 0 || rec.At.IsZero() || rec.Identifier.Value != host {
 				t.Errorf("%+v", rec)
 			}
-			if strings.HasPrefix(c.name, "redirect") != (len(rec.Redirects) > 0) && c.name != "redirect to nowhere" && c.name != "redirect to no URL" {
+			if strings.HasPrefix(c.name, "redirect") != (len(rec.Redirects) > 0) && c.name != "redirect to nowhere" &&
+				c.name != "redirect to no URL" {
 				t.Errorf("redirects %v", rec.Redirects)
 			}
 			if c.name == "redirect to itself" && len(rec.Connections) != 11 {
@@ -215,7 +222,10 @@ func TestHTTP01(t *testing.T) {
 
 // TestSlowLoris: whoever sends drop by drop is cut off when the time is over, wherever he is slow.
 func TestSlowLoris(t *testing.T) {
-	for name, begin := range map[string]string{"accepting": "", "header": "HTTP/1.1 200 OK\r\nX: ", "body": "HTTP/1.1 200 OK\r\nContent-Length: 4000\r\n\r\n", "redirect": "HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 2000\r\n\r\n"} {
+	for name, begin := range map[string]string{
+		"accepting": "", "header": "HTTP/1.1 200 OK\r\nX: ", "body": "HTTP/1.1 200 OK\r\nContent-Length: 4000\r\n\r\n",
+		"redirect": "HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 2000\r\n\r\n",
+	} {
 		t.Run(name, func(t *testing.T) {
 			l := listen(t, "127.0.0.1:0")
 			done := make(chan struct{})
@@ -261,7 +271,10 @@ func TestRebinding(t *testing.T) {
 	outside := serve(t, l, func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "http://rebind.test/inside", http.StatusFound)
 	})
-	inside := serve(t, listen(t, fmt.Sprintf("%s:%d", forbidden, port(l))), func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(keyAuthorization)) })
+	inside := serve(
+		t, listen(t, fmt.Sprintf("%s:%d", forbidden, port(l))),
+		func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(keyAuthorization)) },
+	)
 	var lookups atomic.Int64
 	d.Answer(func(q *dns.Msg, _ string) *dns.Msg {
 		m := new(dns.Msg).SetReply(q)
@@ -270,7 +283,9 @@ func TestRebinding(t *testing.T) {
 			if lookups.Add(1) == 1 {
 				address = "127.0.0.1"
 			}
-			m.Answer = []dns.RR{&dns.A{Hdr: dns.RR_Header{Name: q.Question[0].Name, Rrtype: dns.TypeA, Class: dns.ClassINET}, A: net.ParseIP(address)}}
+			m.Answer = []dns.RR{
+				&dns.A{Hdr: dns.RR_Header{Name: q.Question[0].Name, Rrtype: dns.TypeA, Class: dns.ClassINET}, A: net.ParseIP(address)},
+			}
 		}
 		return m
 	})

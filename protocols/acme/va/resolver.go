@@ -105,7 +105,8 @@ func (s *server) once(ctx context.Context, q *dns.Msg, network string) (*dns.Msg
 	switch {
 	case err != nil:
 		return nil, errors.New(plain(err))
-	case !m.Response || len(m.Question) != 1 || m.Question[0].Qtype != q.Question[0].Qtype || dns.CanonicalName(m.Question[0].Name) != q.Question[0].Name:
+	case !m.Response || len(m.Question) != 1 || m.Question[0].Qtype != q.Question[0].Qtype ||
+		dns.CanonicalName(m.Question[0].Name) != q.Question[0].Name:
 		return nil, errors.New("an answer to another question")
 	case m.Truncated && network == "tcp":
 		return nil, errors.New("an answer cut short, over TCP")

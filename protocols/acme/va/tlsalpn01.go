@@ -43,7 +43,10 @@ func (t *attempt) tlsALPN01(ctx context.Context, c Challenge) *Problem {
 	at := fmt.Sprintf("%s (%s)", host, raw.RemoteAddr())
 	handshake, cancel := context.WithTimeout(ctx, 2*t.dialer.Timeout)
 	defer cancel()
-	conn := tls.Client(&bounded{raw, maxHandshake}, &tls.Config{ServerName: sni, NextProtos: []string{acmeTLS}, MinVersion: tls.VersionTLS12, InsecureSkipVerify: true}) //nolint:gosec // it is self-signed, and judged below
+	conn := tls.Client(
+		&bounded{raw, maxHandshake},
+		&tls.Config{ServerName: sni, NextProtos: []string{acmeTLS}, MinVersion: tls.VersionTLS12, InsecureSkipVerify: true},
+	) //nolint:gosec // it is self-signed, and judged below
 	if err := conn.HandshakeContext(handshake); err != nil {
 		switch {
 		case errors.Is(err, errTooMuch):
@@ -104,7 +107,9 @@ func checkCertificate(cert *x509.Certificate, id Identifier, want [sha256.Size]b
 	} else if tag != cbasn1.Tag(2).ContextSpecific() || !strings.EqualFold(string(value), id.Value) {
 		return fmt.Errorf("has not the one name that it must have, the DNS name %s", id.Value)
 	}
-	if !bytes.Equal(cert.RawSubject, cert.RawIssuer) || cert.CheckSignature(cert.SignatureAlgorithm, cert.RawTBSCertificate, cert.Signature) != nil {
+	if !bytes.Equal(cert.RawSubject, cert.RawIssuer) || cert.CheckSignature(
+		cert.SignatureAlgorithm, cert.RawTBSCertificate, cert.Signature,
+	) != nil {
 		return errors.New("is not self-signed")
 	}
 	if subtle.ConstantTimeCompare(digest, want[:]) != 1 {

@@ -59,7 +59,9 @@ func (a answering) serve(t *testing.T, l net.Listener) (sni *atomic.Value) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: a.subject}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: a.subject}, NotBefore: time.Now().Add(-time.Hour),
+		NotAfter: time.Now().Add(time.Hour),
 		DNSNames: a.names, IPAddresses: a.ips, EmailAddresses: a.emails, ExtraExtensions: a.extensions}
 	parent, signer := template, key
 	if a.parent != nil {
@@ -76,10 +78,12 @@ func (a answering) serve(t *testing.T, l net.Listener) (sni *atomic.Value) {
 		a.protocols = []string{acmeTLS}
 	}
 	sni = new(atomic.Value)
-	c := &tls.Config{NextProtos: a.protocols, MaxVersion: a.maxVersion, MinVersion: tls.VersionTLS10, GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-		sni.Store(hello.ServerName)
-		return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, nil
-	}}
+	c := &tls.Config{
+		NextProtos: a.protocols, MaxVersion: a.maxVersion, MinVersion: tls.VersionTLS10,
+		GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+			sni.Store(hello.ServerName)
+			return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, nil
+		}}
 	if len(a.protocols) == 0 {
 		c.NextProtos = nil
 	}
@@ -126,13 +130,35 @@ func TestTLSALPN01(t *testing.T) {
 		{"no ALPN", answering{names: name, protocols: []string{}}, incorrectResponse, []string{"acme-tls/1"}},
 		{"other ALPN", answering{names: name, protocols: []string{"h2"}}, tlsProblem, []string{"refuses the protocol acme-tls/1"}},
 		{"no extension", answering{names: name, noExtension: true}, incorrectResponse, []string{"no acmeIdentifier"}},
-		{"not critical", answering{names: name, extensions: []pkix.Extension{acmeExtension(false, rightDigest(t))}}, incorrectResponse, []string{"not critical"}},
-		{"other key", answering{names: name, extensions: []pkix.Extension{acmeExtension(true, other)}}, unauthorized, []string{"another key authorization"}},
-		{"short digest", answering{names: name, extensions: []pkix.Extension{acmeExtension(true, short)}}, incorrectResponse, []string{"32 octets"}},
-		{"bit string", answering{names: name, extensions: []pkix.Extension{acmeExtension(true, bits)}}, incorrectResponse, []string{"OCTET STRING"}},
-		{"digest without DER", answering{names: name, extensions: []pkix.Extension{acmeExtension(true, rightDigest(t)[2:])}}, incorrectResponse, nil},
-		{"more after the digest", answering{names: name, extensions: []pkix.Extension{acmeExtension(true, append(rightDigest(t), 5, 0))}}, incorrectResponse, nil},
-		{"twice", answering{names: name, extensions: []pkix.Extension{acmeExtension(true, other), acmeExtension(true, rightDigest(t))}}, tlsProblem, nil},
+		{
+			"not critical", answering{names: name, extensions: []pkix.Extension{acmeExtension(false, rightDigest(t))}}, incorrectResponse,
+			[]string{"not critical"},
+		},
+		{
+			"other key", answering{names: name, extensions: []pkix.Extension{acmeExtension(true, other)}}, unauthorized,
+			[]string{"another key authorization"},
+		},
+		{
+			"short digest", answering{names: name, extensions: []pkix.Extension{acmeExtension(true, short)}}, incorrectResponse,
+			[]string{"32 octets"},
+		},
+		{
+			"bit string", answering{names: name, extensions: []pkix.Extension{acmeExtension(true, bits)}}, incorrectResponse,
+			[]string{"OCTET STRING"},
+		},
+		{
+			"digest without DER", answering{names: name, extensions: []pkix.Extension{acmeExtension(true, rightDigest(t)[2:])}},
+			incorrectResponse, nil,
+		},
+		{
+			"more after the digest",
+			answering{names: name, extensions: []pkix.Extension{acmeExtension(true, append(rightDigest(t), 5, 0))}}, incorrectResponse,
+			nil,
+		},
+		{
+			"twice", answering{names: name, extensions: []pkix.Extension{acmeExtension(true, other), acmeExtension(true, rightDigest(t))}},
+			tlsProblem, nil,
+		},
 		{"other name", answering{names: []string{"other.test"}}, incorrectResponse, []string{"the DNS name host.test"}},
 		{"two names", answering{names: []string{"host.test", "other.test"}}, incorrectResponse, []string{"exactly one name"}},
 		{"the name twice", answering{names: []string{"host.test", "host.test"}}, incorrectResponse, []string{"exactly one name"}},
@@ -142,7 +168,10 @@ func TestTLSALPN01(t *testing.T) {
 		{"no name but in the subject", answering{subject: "host.test"}, incorrectResponse, []string{"exactly one name"}},
 		{"wildcard", answering{names: []string{"*.test"}}, incorrectResponse, nil},
 		{"by a CA", answering{names: name, parent: ca}, incorrectResponse, []string{"not self-signed"}},
-		{"by another key of the same name", answering{names: name, subject: "host", parent: sameName}, incorrectResponse, []string{"not self-signed"}},
+		{
+			"by another key of the same name", answering{names: name, subject: "host", parent: sameName}, incorrectResponse,
+			[]string{"not self-signed"},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			l := listen(t, "127.0.0.1:0")
@@ -160,7 +189,9 @@ func TestTLSALPN01(t *testing.T) {
 	}
 
 	t.Run("addresses", func(t *testing.T) {
-		for ip, name := range map[string]string{"127.0.0.1": "1.0.0.127.in-addr.arpa", "::1": "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa"} {
+		for ip, name := range map[string]string{
+			"127.0.0.1": "1.0.0.127.in-addr.arpa", "::1": "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa",
+		} {
 			for _, c := range []struct {
 				answer answering
 				kind   string
@@ -197,7 +228,8 @@ func TestTLSALPN01(t *testing.T) {
 	for what, send := range map[string][]byte{
 		"HTTP":    []byte("HTTP/1.1 400 Bad Request\r\n\r\n"),
 		"nothing": nil,
-		"endless": bytes.Repeat([]byte("\x16\x03\x03\x40\x00\x0b\x00\xff\xf0"+string(make([]byte, 16<<10-4))), 20), // one handshake message of 64 KiB
+		// one handshake message of 64 KiB
+		"endless": bytes.Repeat([]byte("\x16\x03\x03\x40\x00\x0b\x00\xff\xf0"+string(make([]byte, 16<<10-4))), 20),
 	} {
 		t.Run(what, func(t *testing.T) {
 			l := listen(t, "127.0.0.1:0")
@@ -234,7 +266,10 @@ func TestHandshakeIsBounded(t *testing.T) {
 }
 
 func TestReverse(t *testing.T) {
-	for ip, want := range map[string]string{"192.0.2.1": "1.2.0.192.in-addr.arpa", "2001:db8::567:89ab": "b.a.9.8.7.6.5.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa"} {
+	for ip, want := range map[string]string{
+		"192.0.2.1":          "1.2.0.192.in-addr.arpa",
+		"2001:db8::567:89ab": "b.a.9.8.7.6.5.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa",
+	} {
 		if got := reverse(netip.MustParseAddr(ip)); got != want {
 			t.Errorf("%s: %s", ip, got)
 		}
@@ -259,11 +294,14 @@ func FuzzAcmeIdentifier(f *testing.F) {
 		}
 		if tag, value, err := onlyName(names); err == nil {
 			var list []asn1.RawValue
-			if rest, err := asn1.Unmarshal(names, &list); err == nil && (len(rest) > 0 || len(list) != 1 || !bytes.Equal(list[0].Bytes, value)) {
+			if rest, err := asn1.Unmarshal(names, &list); err == nil && (len(rest) > 0 || len(list) != 1 ||
+				!bytes.Equal(list[0].Bytes, value)) {
 				t.Errorf("%x was read as one name, %v %x", names, tag, value)
 			}
 		}
-		cert := &x509.Certificate{Extensions: []pkix.Extension{{Id: oidACMEIdentifier, Critical: true, Value: extension}, {Id: oidSAN, Value: names}}}
+		cert := &x509.Certificate{
+			Extensions: []pkix.Extension{{Id: oidACMEIdentifier, Critical: true, Value: extension}, {Id: oidSAN, Value: names}},
+		}
 		if err := checkCertificate(cert, Identifier{DNS, "host.test"}, sum); err == nil {
 			t.Error("a certificate without a signature is accepted")
 		} else if len(fmt.Sprint(err)) > 300 {

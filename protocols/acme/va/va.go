@@ -221,7 +221,9 @@ func (a *Authority) run(ctx context.Context, rec Record, f func(context.Context,
 
 // Validate looks at a challenge. The record is filled in any case; a problem says that control was not shown.
 func (a *Authority) Validate(ctx context.Context, c Challenge) (Record, *Problem) {
-	return a.run(ctx, Record{Challenge: c.Type, Identifier: c.Identifier, Wildcard: c.Wildcard}, func(ctx context.Context, t *attempt) *Problem {
+	return a.run(ctx, Record{
+		Challenge: c.Type, Identifier: c.Identifier, Wildcard: c.Wildcard,
+	}, func(ctx context.Context, t *attempt) *Problem {
 		if p := check(c); p != nil {
 			return p
 		}
@@ -244,7 +246,9 @@ func (a *Authority) Validate(ctx context.Context, c Challenge) (Record, *Problem
 // CheckCAA looks only at CAA, as is due again when a certificate is issued long after the validation (RFC 8659 section
 // 3: at issuance). Without issuer domain names in the configuration everything passes.
 func (a *Authority) CheckCAA(ctx context.Context, name string, wildcard bool, accountURI, method string) (Record, *Problem) {
-	return a.run(ctx, Record{Challenge: method, Identifier: Identifier{DNS, name}, Wildcard: wildcard}, func(ctx context.Context, t *attempt) *Problem {
+	return a.run(ctx, Record{
+		Challenge: method, Identifier: Identifier{DNS, name}, Wildcard: wildcard,
+	}, func(ctx context.Context, t *attempt) *Problem {
 		if len(a.CAA) == 0 {
 			return nil
 		}

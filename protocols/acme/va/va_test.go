@@ -126,11 +126,14 @@ func TestChallengesThatAreNone(t *testing.T) {
 		"network":                challenge(HTTP01, IP, "10.0.0.0/8"),
 		"other identifier":       challenge(HTTP01, "permanent-identifier", "x"),
 		"other challenge":        challenge("device-attest-01", DNS, "host.test"),
-		"path in the token":      {HTTP01, Identifier{DNS, "host.test"}, "../../../../../../../../etc/passwd", "../../../../../../../../etc/passwd.9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI", false, ""},
-		"short token":            {HTTP01, Identifier{DNS, "host.test"}, "abc", "abc.9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI", false, ""},
-		"key of another token":   {HTTP01, Identifier{DNS, "host.test"}, token, "x" + keyAuthorization, false, ""},
-		"no thumbprint":          {HTTP01, Identifier{DNS, "host.test"}, token, token, false, ""},
-		"other thumbprint":       {HTTP01, Identifier{DNS, "host.test"}, token, token + ".AAAA", false, ""},
+		"path in the token": {
+			HTTP01, Identifier{DNS, "host.test"}, "../../../../../../../../etc/passwd",
+			"../../../../../../../../etc/passwd.9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI", false, "",
+		},
+		"short token":          {HTTP01, Identifier{DNS, "host.test"}, "abc", "abc.9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI", false, ""},
+		"key of another token": {HTTP01, Identifier{DNS, "host.test"}, token, "x" + keyAuthorization, false, ""},
+		"no thumbprint":        {HTTP01, Identifier{DNS, "host.test"}, token, token, false, ""},
+		"other thumbprint":     {HTTP01, Identifier{DNS, "host.test"}, token, token + ".AAAA", false, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rec, p := a.Validate(t.Context(), c)
@@ -188,7 +191,10 @@ func TestDefaultsRefuseThisMachine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, id := range []Identifier{{DNS, "inside.test"}, {IP, "127.0.0.1"}, {IP, "::1"}, {IP, "0.0.0.0"}, {IP, "169.254.169.254"}, {IP, "fd00:ec2::254"}, {IP, "64:ff9b::7f00:1"}, {IP, "64:ff9b::a9fe:a9fe"}, {IP, "224.0.0.1"}, {IP, "2001:db8::1"}} {
+	for _, id := range []Identifier{
+		{DNS, "inside.test"}, {IP, "127.0.0.1"}, {IP, "::1"}, {IP, "0.0.0.0"}, {IP, "169.254.169.254"}, {IP, "fd00:ec2::254"},
+		{IP, "64:ff9b::7f00:1"}, {IP, "64:ff9b::a9fe:a9fe"}, {IP, "224.0.0.1"}, {IP, "2001:db8::1"},
+	} {
 		for _, kind := range []string{HTTP01, TLSALPN01} {
 			rec, p := a.Validate(t.Context(), challenge(kind, id.Type, id.Value))
 			wants(t, p, connection, "does not connect to")
@@ -203,7 +209,10 @@ func TestDefaultsRefuseThisMachine(t *testing.T) {
 }
 
 func TestQuote(t *testing.T) {
-	for in, want := range map[string]string{"a\x1b[31m\r\n\u202e<b>": `"a\x1b[31m\r\n\u202e<b>"`, "\xff": `"\ufffd"`, strings.Repeat("x", 301): `"` + strings.Repeat("x", 300) + `"…`} {
+	for in, want := range map[string]string{
+		"a\x1b[31m\r\n\u202e<b>": `"a\x1b[31m\r\n\u202e<b>"`, "\xff": `"\ufffd"`,
+		strings.Repeat("x", 301): `"` + strings.Repeat("x", 300) + `"…`,
+	} {
 		if got := quote(in); got != want {
 			t.Errorf("%q: %s", in, got)
 		}
