@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"gorm.io/gorm"
+
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/fault"
@@ -236,8 +238,14 @@ func (s *Service) Key(ctx context.Context, id string) (*ExternalKey, error) {
 
 // Keys is a page of a configuration's external account keys, newest first.
 func (s *Service) Keys(ctx context.Context, c *protocolconfig.Configuration, p page.Request) (*page.Page[*ExternalKey], error) {
-	return list(
-		ctx, s, c, p, page.Key[ExternalKey]{Column: "created_at", Desc: true, Value: func(k *ExternalKey) any { return k.CreatedAt }},
+	query, err := s.of(ctx, c, &ExternalKey{})
+	if err != nil {
+		return nil, err
+	}
+	return page.Read(
+		ctx, s.Store, query, p, page.Key[ExternalKey]{
+			Column: "created_at", Desc: true, Value: func(k *ExternalKey) any { return k.CreatedAt },
+		},
 		page.Key[ExternalKey]{Column: "id", Value: func(k *ExternalKey) any { return k.ID }})
 }
 
@@ -268,20 +276,28 @@ func load[T any](ctx context.Context, s *Service, ids []string, of func(*T) (id,
 
 // Accounts is a page of a configuration's accounts, newest first.
 func (s *Service) Accounts(ctx context.Context, c *protocolconfig.Configuration, p page.Request) (*page.Page[*Account], error) {
-	return list(ctx, s, c, p, page.Key[Account]{Column: "id", Desc: true, Value: func(a *Account) any { return a.ID }})
+	query, err := s.of(ctx, c, &Account{})
+	if err != nil {
+		return nil, err
+	}
+	return page.Read(ctx, s.Store, query, p, page.Key[Account]{Column: "id", Desc: true, Value: func(a *Account) any { return a.ID }})
 }
 
 // Orders is a page of a configuration's orders, newest first.
 func (s *Service) Orders(ctx context.Context, c *protocolconfig.Configuration, p page.Request) (*page.Page[*Order], error) {
-	return list(ctx, s, c, p, page.Key[Order]{Column: "id", Desc: true, Value: func(o *Order) any { return o.ID }})
+	query, err := s.of(ctx, c, &Order{})
+	if err != nil {
+		return nil, err
+	}
+	return page.Read(ctx, s.Store, query, p, page.Key[Order]{Column: "id", Desc: true, Value: func(o *Order) any { return o.ID }})
 }
 
-func list[T any](ctx context.Context, s *Service, c *protocolconfig.Configuration, p page.Request,
-	keys ...page.Key[T]) (*page.Page[*T], error) {
+// of is a query of the rows of a configuration, for who may see it.
+func (s *Service) of(ctx context.Context, c *protocolconfig.Configuration, model any) (*gorm.DB, error) {
 	if err := s.Guard.Require(ctx, rbac.ProtocolBrowse, c.PartitionID); err != nil {
 		return nil, err
 	}
-	return page.Read(ctx, s.Store, s.Store.DB(ctx).Model(new(T)).Where("configuration_id = ?", c.ID), p, keys...)
+	return s.Store.DB(ctx).Model(model).Where("configuration_id = ?", c.ID), nil
 }
 
 // checkPatterns checks the names that a key allows: a host, "*.example.com" (everything below), an address or a network in CIDR
