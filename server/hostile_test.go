@@ -333,3 +333,33 @@ func TestUploadsNeedTheConsolesOwnPage(t *testing.T) {
 		}
 	}
 }
+
+// TestARequestThatWaitsGetsNoMoreThanWasOffered: those who approve see until when the certificate would be valid; whoever may change
+// the offering meanwhile cannot have it valid for longer.
+func TestARequestThatWaitsGetsNoMoreThanWasOffered(t *testing.T) {
+	s := newApprovals(t, rule(approval.Issue, 1))
+	withTelegraph(s.App)
+	if _, err := s.cas.SelectProfiles(s.alice, s.issuing.ID, []string{acmeProfile}); err != nil {
+		t.Fatal(err)
+	}
+	c, err := s.configurations.Create(s.alice, protocolconfig.Request{PartitionID: s.m.Partition.ID, Identifier: "wire", Type: telegraph,
+		Offerings: []protocolconfig.OfferingRequest{{CAID: s.issuing.ID, ProfileID: acmeProfile, Rules: protocolconfig.Rules{MaxValidityHours: 144}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin := s.now().Truncate(time.Second)
+	_, err = s.issue(rbac.WithActor(t.Context(), s.configurations.Actor(c, "192.0.2.7", "r")), acmeProfile, "waits.example")
+	id := s.needed(err)
+	if _, err := s.configurations.UpdateOffering(s.alice, c.Offerings[0].ID, protocolconfig.OfferingChange{Rules: &protocolconfig.Rules{}}); err != nil {
+		t.Fatal(err)
+	}
+	s.approve(id, s.bob)
+	done := s.becomes(id, approval.Done)
+	made, err := s.certificates.Get(s.alice, done.ObjectID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if made.NotAfter.Sub(begin) > 144*time.Hour+time.Minute {
+		t.Errorf("valid until %s: %s", made.NotAfter, made.NotAfter.Sub(begin))
+	}
+}
