@@ -363,3 +363,45 @@ func TestARequestThatWaitsGetsNoMoreThanWasOffered(t *testing.T) {
 		t.Errorf("valid until %s: %s", made.NotAfter, made.NotAfter.Sub(begin))
 	}
 }
+
+// TestNothingIsIssuedByAnOfferingThatIsGone: a client was let in before the offering was removed or changed, by this server or by one
+// that has not heard of it.
+func TestNothingIsIssuedByAnOfferingThatIsGone(t *testing.T) {
+	const second = "privatessl-tls-client-server-supply-san"
+	b := newBench(t)
+	b.choose(acmeProfile, second)
+	for label, end := range map[string]func(*protocolconfig.Configuration) error{
+		"removed": func(c *protocolconfig.Configuration) error {
+			_, err := b.configurations.RemoveOffering(b.ctx, c.Offerings[0].ID)
+			return err
+		},
+		"changed": func(c *protocolconfig.Configuration) error {
+			_, err := b.configurations.UpdateOffering(b.ctx, c.Offerings[0].ID, protocolconfig.OfferingChange{ProfileID: new(second)})
+			return err
+		},
+		"disabled": func(c *protocolconfig.Configuration) error {
+			_, err := b.configurations.Disable(b.ctx, c.ID)
+			return err
+		},
+		"deleted": func(c *protocolconfig.Configuration) error {
+			_, err := b.configurations.Delete(b.ctx, c.ID, c.Identifier)
+			return err
+		},
+	} {
+		c := b.configure(label)
+		c, err := b.configurations.AddOffering(b.ctx, c.ID, protocolconfig.OfferingRequest{CAID: b.ca.ID, ProfileID: second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		client := b.client(c)
+		if _, err := b.enrollment.Issue(client, b.request(acmeProfile, label+".example").Request()); err != nil {
+			t.Fatal(err)
+		}
+		if err := end(c); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.enrollment.Issue(client, b.request(acmeProfile, label+".example").Request()); !fault.Is(err, fault.PolicyRefused) {
+			t.Errorf("%s: %v", label, err)
+		}
+	}
+}
