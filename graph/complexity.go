@@ -73,7 +73,9 @@ func complexities(c *generated.ComplexityRoot) {
 	c.Mutation.MeasureAlgorithm = func(below int, _ model.MeasureAlgorithmInput) int { return 5_000 + below }
 }
 
-func pageCost(below, first int) int { return costOf(max(first, 1), below) / 2 }
+// pageCost is half of what a full page would cost, for few are full, but never less than a page of one: pages within pages would halve
+// what is below them each time.
+func pageCost(below, first int) int { return max(costOf(max(first, 1), below)/2, add(below, 1)) }
 
 // costOf is the cost of that many items.
 func costOf(items, below int) int { return times(items, add(below, 1)) }

@@ -14,6 +14,8 @@ import (
 	"github.com/99designs/gqlgen/graphql/errcode"
 	"github.com/99designs/gqlgen/graphql/handler"
 	"github.com/99designs/gqlgen/graphql/handler/extension"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/graph/generated"
@@ -82,6 +84,11 @@ func (p post) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecu
 	}
 	w.Header().Set("Content-Type", "application/json")
 	operation, problems := exec.CreateOperationContext(r.Context(), params)
+	if problems == nil && operation.Operation.Operation == ast.Subscription {
+		// It would wait for its first event here, with the rights of now and outside the bounds of streams.
+		problems = gqlerror.List{refused(fault.New(fault.Invalid, "A subscription needs a stream.").
+			Do("Accept text/event-stream, or open a WebSocket."))}
+	}
 	if problems != nil {
 		if errcode.GetErrorKind(problems) == errcode.KindProtocol {
 			w.WriteHeader(http.StatusUnprocessableEntity)

@@ -120,9 +120,16 @@ func TestADelegateThatDecrypts(t *testing.T) {
 	opens("the first, superseded", first, old)
 
 	ahead.Store(int64(358*24*time.Hour + kept + time.Hour))
-	if left := usable("the old key is destroyed", 1)[0]; left.KeyID != second.KeyID {
+	if left := usable("the old key is over", 1)[0]; left.KeyID != second.KeyID {
 		t.Errorf("%s is left", left.KeyID)
 	}
+	eventually(t, "the old key is destroyed", func() error { // first its key, then its row with the event
+		kept, err := a.delegates.KeepsKey(t.Context(), first.KeyStore, first.KeyID)
+		if err == nil && kept {
+			err = errors.New("not yet")
+		}
+		return err
+	})
 	if _, err := a.keys.Open(t.Context(), first.KeyStore, first.KeyID); !errors.Is(err, keystore.ErrNotFound) {
 		t.Errorf("its key: %v", err)
 	}

@@ -97,11 +97,12 @@ func (r *router) add(e protocols.Endpoint) {
 	r.mux.Handle(e.Pattern, e.Handler)
 }
 
-// ServeHTTP asks the longest prefix that fits. A pattern of the ServeMux comes before the prefix of everything, "/".
+// ServeHTTP asks the longest prefix that fits. A pattern of the ServeMux comes before the prefix of everything, "/", which also
+// fits the paths that do not begin with a slash: those of CONNECT and OPTIONS *.
 func (r *router) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	longest, handler := "", http.Handler(r.mux)
 	for prefix, h := range r.prefixes {
-		if strings.HasPrefix(request.URL.Path, prefix) && len(prefix) > len(longest) {
+		if (prefix == "/" || strings.HasPrefix(request.URL.Path, prefix)) && len(prefix) > len(longest) {
 			longest, handler = prefix, h
 		}
 	}

@@ -17,10 +17,11 @@ import (
 )
 
 // uploadKept is how long an uploaded file is there to be named by a mutation; maxUploads is how many
-// of a caller are kept.
+// of a caller are kept, and maxOfPartition how many of a partition: its people can make any number of API tokens.
 const (
-	uploadKept = 15 * time.Minute
-	maxUploads = 5
+	uploadKept     = 15 * time.Minute
+	maxUploads     = 5
+	maxOfPartition = 20
 )
 
 // Upload is a file that an operation is prepared from: of the caller who sent it, for one kind of operation in one partition.
@@ -81,6 +82,14 @@ func (s *Service) Receive(ctx context.Context, partitionID string, kind Kind, co
 			if err := s.Store.DB(ctx).Delete(&Upload{}, "id IN ?", gone).Error; err != nil {
 				return err
 			}
+		}
+		var ofPartition int64
+		if err := s.Store.DB(ctx).Model(&Upload{}).Where("partition_id = ? AND expires_at > ?", partitionID, now).Count(&ofPartition).Error; err != nil {
+			return err
+		}
+		if ofPartition >= maxOfPartition {
+			return fault.New(fault.TooManyRequests, "%d uploaded files of this partition wait to be used.", ofPartition).
+				Do("Use them, or upload this file when they have expired: within 15 minutes.")
 		}
 		if err := s.Store.DB(ctx).Create(u).Error; err != nil {
 			return err

@@ -62,11 +62,11 @@ func (s *Service) one(ctx context.Context, query string, arguments ...any) (*Del
 	return found[0], nil
 }
 
-// Usable are the delegates of a purpose of a CA, of all its keys, that have their key: those that something may still be
-// encrypted for, the newest first.
+// Usable are the delegates of a purpose of a CA, of all its keys, that something may still be encrypted for, the newest first.
+// The job that destroys a key may be late: one whose time is over is not among them.
 func (s *Service) Usable(ctx context.Context, caID string, p Purpose) (list []*Delegate, err error) {
 	err = s.Store.DB(ctx).
-		Where("ca_id = ? AND purpose = ? AND status <> ?", caID, p, Ended).
+		Where("ca_id = ? AND purpose = ? AND status <> ? AND (keep_until IS NULL OR keep_until > ?)", caID, p, Ended, s.Now()).
 		Order("key_generation DESC, status, not_after DESC, key_id").
 		Find(&list).
 		Error

@@ -31,6 +31,9 @@ func (s *Service) record(ctx context.Context, items []*item) ([]error, error) {
 	if err := s.checkVersions(ctx, items, refusals); err != nil {
 		return nil, err
 	}
+	if err := s.checkOfferings(ctx, items, refusals); err != nil {
+		return nil, err
+	}
 	carriedOut := map[string]bool{} // in this group: the same approval may have been begun twice
 	for n, it := range items {
 		if it.approved == nil || refusals[n] != nil {
@@ -85,6 +88,42 @@ func (s *Service) record(ctx context.Context, items []*item) ([]error, error) {
 		return refusals, nil
 	}
 	return refusals, certificate.Create(ctx, s.Store, rows)
+}
+
+// checkOfferings refuses what was signed by an offering that has been removed or changed since its client was let in, here or by
+// another server, or whose configuration no longer serves.
+func (s *Service) checkOfferings(ctx context.Context, items []*item, refusals []error) error {
+	var ids []string
+	for _, it := range items {
+		if it.certificate != nil && it.certificate.OfferingID != nil {
+			ids = append(ids, *it.certificate.OfferingID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	var rows []struct {
+		ID        string
+		CAID      string `gorm:"column:ca_id"`
+		ProfileID string
+	}
+	err := s.Store.DB(ctx).Table("protocol_offerings AS o").Select("o.id AS id, o.ca_id AS ca_id, o.profile_id AS profile_id").
+		Joins("JOIN protocol_configurations c ON c.id = o.configuration_id").
+		Where("o.id IN ? AND c.status = 'ACTIVE' AND c.deleted_at IS NULL", ids).Scan(&rows).Error
+	if err != nil {
+		return err
+	}
+	stands := map[[3]string]bool{}
+	for _, r := range rows {
+		stands[[3]string{r.ID, r.CAID, r.ProfileID}] = true
+	}
+	for n, it := range items {
+		if c := it.certificate; refusals[n] == nil && c != nil && c.OfferingID != nil && !stands[[3]string{*c.OfferingID, c.CAID, c.ProfileID}] {
+			refusals[n] = fault.New(fault.PolicyRefused, "This is no longer offered.").At("profileId").
+				Do("Ask those who operate the enrollment protocol.")
+		}
+	}
+	return nil
 }
 
 // checkVersions refuses what was signed on the strength of a CA or a profile that has changed since. The rows stay locked, so that

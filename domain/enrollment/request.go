@@ -57,6 +57,9 @@ type Request struct {
 	ProfileID string
 	EndEntity string
 	Facts
+	// MaxValidity is the cap of the offering as it was when this was asked, 0 for none: what waits for approval gets no more, and
+	// those who approve have seen no more.
+	MaxValidity time.Duration `json:",omitzero"`
 	// Read, if given, is called for the Facts once it is known that whoever asks may. What it refuses is the refusal of the request.
 	Read func() (Facts, error) `json:"-"`
 	// Repeat, if given, has a request that was carried out answered with the same certificate.

@@ -51,6 +51,9 @@ func (s *Service) Issue(ctx context.Context, r Request) (_ *Issued, err error) {
 		return nil, err
 	}
 	event.ObjectName = r.Subject.String()
+	if approval.Of(ctx) == nil {
+		r.MaxValidity = maxValidity(ctx, r.CAID, r.ProfileID)
+	}
 	if done, err := s.repeated(ctx, r.Repeat); done != nil || err != nil {
 		return done, err
 	}

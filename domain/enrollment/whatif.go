@@ -153,6 +153,9 @@ func (s *Service) prepare(ctx context.Context, i *issuer, o order) (*made, []pro
 	o.request.Vouched = s.voucher(ctx, i)
 	o.request.Vouched.CSR = o.request.Vouched.CSR && !o.many
 	o.request.MaxValidity = maxValidity(ctx, i.ca.ID, o.profile.ID)
+	if o.asked != nil && o.asked.MaxValidity > 0 && (o.request.MaxValidity == 0 || o.asked.MaxValidity < o.request.MaxValidity) {
+		o.request.MaxValidity = o.asked.MaxValidity
+	}
 	result, decisions, err := o.profile.Explain(o.request, facts, s.Now(), s.ClockSkew)
 	if err != nil {
 		return nil, decisions, err

@@ -269,16 +269,16 @@ func (s *Service) setStatus(ctx context.Context, id, action string, to Status) (
 }
 
 // Delete ends a configuration for good; its certificates stay, and are managed by other means from then on. The
-// identifier is free at once, but what clients registered under it is gone.
+// identifier is free at once, but what clients registered under it is gone, and so are its secrets.
 func (s *Service) Delete(ctx context.Context, id, confirmIdentifier string) (*Configuration, error) {
-	return s.change(ctx, id, "protocol.delete", func(_ context.Context, c *Configuration, e *audit.Event) error {
+	return s.change(ctx, id, "protocol.delete", func(ctx context.Context, c *Configuration, e *audit.Event) error {
 		if confirmIdentifier != c.Identifier {
 			return fault.New(fault.Invalid, "type the identifier %s to confirm", c.Identifier).At("confirmIdentifier")
 		}
 		now := s.Now()
 		c.DeletedAt = &now
 		e.Summary = "deleted " + s.Type(c.Type).Label + " configuration " + c.Identifier
-		return nil
+		return s.Store.DB(ctx).Delete(&secretRow{}, "configuration_id = ?", c.ID).Error
 	})
 }
 

@@ -13,10 +13,12 @@ import (
 	"github.com/pkiaas/pkiaas/rbac"
 )
 
-// atOnce is how many files a server takes in at the same time, and maxOfActor how many of them from one caller.
+// atOnce is how many files a server takes in at the same time, maxOfActor how many of them from one caller, and
+// maxOfPartition how many for one partition: its people can make any number of API tokens.
 const (
-	atOnce     = 16
-	maxOfActor = 2
+	atOnce         = 16
+	maxOfActor     = 2
+	maxOfPartition = 4
 )
 
 // Handler serves POST /upload?partition=…&kind=REVOKE|ISSUE with the file as its body. It stands behind the server's
@@ -59,13 +61,13 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request) (*bulk.Upload, er
 	case r.ContentLength > bulk.MaxText:
 		return nil, tooLarge
 	}
-	leave, ok := h.enter(string(actor.Kind) + " " + actor.ID)
+	q := r.URL.Query()
+	leave, ok := h.enter(string(actor.Kind)+" "+actor.ID, "partition "+q.Get("partition"))
 	if !ok {
 		return nil, fault.New(fault.TooManyRequests, "Too many files are being uploaded at the moment.").
 			Do("Repeat it when one of them has arrived.")
 	}
 	defer leave()
-	q := r.URL.Query()
 	kept, err := h.Bulk.Receive(r.Context(), q.Get("partition"), bulk.Kind(q.Get("kind")), http.MaxBytesReader(w, r.Body, bulk.MaxText+1))
 	var tooMuch *http.MaxBytesError
 	if errors.As(err, &tooMuch) {
@@ -74,10 +76,10 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request) (*bulk.Upload, er
 	return kept, err
 }
 
-func (h *Handler) enter(actor string) (leave func(), ok bool) {
+func (h *Handler) enter(actor, partition string) (leave func(), ok bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.all >= atOnce || h.each[actor] >= maxOfActor {
+	if h.all >= atOnce || h.each[actor] >= maxOfActor || h.each[partition] >= maxOfPartition {
 		return nil, false
 	}
 	if h.each == nil {
@@ -85,12 +87,15 @@ func (h *Handler) enter(actor string) (leave func(), ok bool) {
 	}
 	h.all++
 	h.each[actor]++
+	h.each[partition]++
 	return func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.all--
-		if h.each[actor]--; h.each[actor] == 0 {
-			delete(h.each, actor)
+		for _, key := range []string{actor, partition} {
+			if h.each[key]--; h.each[key] == 0 {
+				delete(h.each, key)
+			}
 		}
 	}, true
 }
