@@ -36,9 +36,7 @@ func (r *acmeConfigurationResolver) Settings(ctx context.Context, obj *protocolc
 	return acmeSettings(obj)
 }
 
-func (r *acmeConfigurationResolver) ExternalKeys(
-	ctx context.Context, obj *protocolconfig.Configuration, first int, after *string,
-) (*model.AcmeKeyConnection, error) {
+func (r *acmeConfigurationResolver) ExternalKeys(ctx context.Context, obj *protocolconfig.Configuration, first int, after *string) (*model.AcmeKeyConnection, error) {
 	request, err := page.New(first, after)
 	if err != nil {
 		return nil, err
@@ -50,9 +48,7 @@ func (r *acmeConfigurationResolver) ExternalKeys(
 	return &model.AcmeKeyConnection{Nodes: list(p.Nodes), PageInfo: pageInfo(p), TotalCount: p.Total}, nil
 }
 
-func (r *acmeConfigurationResolver) Accounts(
-	ctx context.Context, obj *protocolconfig.Configuration, first int, after *string,
-) (*model.AcmeAccountConnection, error) {
+func (r *acmeConfigurationResolver) Accounts(ctx context.Context, obj *protocolconfig.Configuration, first int, after *string) (*model.AcmeAccountConnection, error) {
 	request, err := page.New(first, after)
 	if err != nil {
 		return nil, err
@@ -64,9 +60,7 @@ func (r *acmeConfigurationResolver) Accounts(
 	return &model.AcmeAccountConnection{Nodes: list(p.Nodes), PageInfo: pageInfo(p), TotalCount: p.Total}, nil
 }
 
-func (r *acmeConfigurationResolver) Orders(
-	ctx context.Context, obj *protocolconfig.Configuration, first int, after *string,
-) (*model.AcmeOrderConnection, error) {
+func (r *acmeConfigurationResolver) Orders(ctx context.Context, obj *protocolconfig.Configuration, first int, after *string) (*model.AcmeOrderConnection, error) {
 	request, err := page.New(first, after)
 	if err != nil {
 		return nil, err
@@ -115,9 +109,7 @@ func (r *acmeOrderResolver) Approval(ctx context.Context, obj *acme.Order) (*app
 	return found, err
 }
 
-func (r *mutationResolver) UpdateAcmeSettings(
-	ctx context.Context, input model.UpdateAcmeSettingsInput,
-) (*model.ProtocolConfigurationPayload, error) {
+func (r *mutationResolver) UpdateAcmeSettings(ctx context.Context, input model.UpdateAcmeSettingsInput) (*model.ProtocolConfigurationPayload, error) {
 	return protocolPayload(r.ACME.UpdateSettings(ctx, input.ConfigurationID, func(s *acme.Settings) { changeACME(s, input) }))
 }
 
@@ -140,9 +132,7 @@ func (r *mutationResolver) RevokeAcmeKey(ctx context.Context, input model.Revoke
 	return &model.AcmeKeyPayload{Key: k}, nil
 }
 
-func (r *mutationResolver) CreateRenewalCampaign(
-	ctx context.Context, input model.CreateRenewalCampaignInput,
-) (*model.RenewalCampaignPayload, error) {
+func (r *mutationResolver) CreateRenewalCampaign(ctx context.Context, input model.CreateRenewalCampaignInput) (*model.RenewalCampaignPayload, error) {
 	return campaignPayload(
 		r.ACME.CreateCampaign(
 			ctx, input.PartitionID,
@@ -150,15 +140,11 @@ func (r *mutationResolver) CreateRenewalCampaign(
 				RevokeAt: input.RevokeAt, RevocationReason: reasonCode(input.RevocationReason), ExplanationURL: input.ExplanationURL}))
 }
 
-func (r *mutationResolver) CancelRenewalCampaign(
-	ctx context.Context, input model.CancelRenewalCampaignInput,
-) (*model.RenewalCampaignPayload, error) {
+func (r *mutationResolver) CancelRenewalCampaign(ctx context.Context, input model.CancelRenewalCampaignInput) (*model.RenewalCampaignPayload, error) {
 	return campaignPayload(r.ACME.CancelCampaign(ctx, input.ID))
 }
 
-func (r *partitionResolver) RenewalCampaigns(
-	ctx context.Context, obj *tenant.Partition, first int, after *string,
-) (*model.RenewalCampaignConnection, error) {
+func (r *partitionResolver) RenewalCampaigns(ctx context.Context, obj *tenant.Partition, first int, after *string) (*model.RenewalCampaignConnection, error) {
 	request, err := page.New(first, after)
 	if err != nil {
 		return nil, err
@@ -170,16 +156,12 @@ func (r *partitionResolver) RenewalCampaigns(
 	return &model.RenewalCampaignConnection{Nodes: list(p.Nodes), PageInfo: pageInfo(p), TotalCount: p.Total}, nil
 }
 
-func (r *partitionResolver) CountRenewalSelection(
-	ctx context.Context, obj *tenant.Partition, selection model.RenewalSelectionInput,
-) (int, error) {
+func (r *partitionResolver) CountRenewalSelection(ctx context.Context, obj *tenant.Partition, selection model.RenewalSelectionInput) (int, error) {
 	n, err := r.ACME.CountSelected(ctx, obj.ID, renewalSelection(&selection))
 	return int(n), err
 }
 
-func (r *protocolConfigurationResolver) Acme(
-	ctx context.Context, obj *protocolconfig.Configuration,
-) (*protocolconfig.Configuration, error) {
+func (r *protocolConfigurationResolver) Acme(ctx context.Context, obj *protocolconfig.Configuration) (*protocolconfig.Configuration, error) {
 	return when(obj.Type == acme.TypeID, *obj), nil
 }
 
@@ -195,9 +177,7 @@ func (r *renewalCampaignResolver) Progress(ctx context.Context, obj *acme.Campai
 	return r.ACME.Progress(ctx, obj)
 }
 
-func (r *renewalCampaignResolver) Stragglers(
-	ctx context.Context, obj *acme.Campaign, first int, after *string,
-) (*model.RenewalStragglerConnection, error) {
+func (r *renewalCampaignResolver) Stragglers(ctx context.Context, obj *acme.Campaign, first int, after *string) (*model.RenewalStragglerConnection, error) {
 	request, err := page.New(first, after)
 	if err != nil {
 		return nil, err

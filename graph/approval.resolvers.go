@@ -88,9 +88,7 @@ func (r *mutationResolver) WithdrawApproval(ctx context.Context, input model.Wit
 	return approvalPayload(r.ApprovalService.Withdraw(ctx, input.ID))
 }
 
-func (r *partitionResolver) Approvals(
-	ctx context.Context, obj *tenant.Partition, state []approval.State, first int, after *string,
-) (*model.ApprovalConnection, error) {
+func (r *partitionResolver) Approvals(ctx context.Context, obj *tenant.Partition, state []approval.State, first int, after *string) (*model.ApprovalConnection, error) {
 	request, err := page.New(first, after)
 	if err != nil {
 		return nil, err

@@ -43,9 +43,7 @@ func (r *mutationResolver) VerifyAuditLog(ctx context.Context, input model.Verif
 	}, nil
 }
 
-func (r *partitionResolver) AuditEvents(
-	ctx context.Context, obj *tenant.Partition, first int, after *string, filter *model.AuditFilter,
-) (*model.AuditEventConnection, error) {
+func (r *partitionResolver) AuditEvents(ctx context.Context, obj *tenant.Partition, first int, after *string, filter *model.AuditFilter) (*model.AuditEventConnection, error) {
 	return r.auditEvents(ctx, obj.ID, auditFilter(filter), first, after)
 }
 

@@ -63,9 +63,7 @@ func (r *bulkOperationResolver) ResultPath(ctx context.Context, obj *bulk.Operat
 	return "/export/" + obj.PartitionID + "/bulk/" + obj.ID, nil
 }
 
-func (r *mutationResolver) PrepareBulkRevocation(
-	ctx context.Context, input model.PrepareBulkRevocationInput,
-) (*model.BulkOperationPayload, error) {
+func (r *mutationResolver) PrepareBulkRevocation(ctx context.Context, input model.PrepareBulkRevocationInput) (*model.BulkOperationPayload, error) {
 	which := input.Selection
 	in := bulk.RevocationInput{
 		PartitionID: input.PartitionID, Name: value(input.Name), Reason: reasonCode(input.Reason), InvalidityDate: input.InvalidityDate,
@@ -76,9 +74,7 @@ func (r *mutationResolver) PrepareBulkRevocation(
 	return bulkPayload(r.Bulk.PrepareRevocation(ctx, in))
 }
 
-func (r *mutationResolver) PrepareBulkIssuance(
-	ctx context.Context, input model.PrepareBulkIssuanceInput,
-) (*model.BulkOperationPayload, error) {
+func (r *mutationResolver) PrepareBulkIssuance(ctx context.Context, input model.PrepareBulkIssuanceInput) (*model.BulkOperationPayload, error) {
 	return bulkPayload(
 		r.Bulk.PrepareIssuance(
 			ctx,
@@ -98,9 +94,7 @@ func (r *mutationResolver) CancelBulk(ctx context.Context, input model.CancelBul
 	return bulkPayload(r.Bulk.Cancel(ctx, input.ID))
 }
 
-func (r *partitionResolver) BulkOperations(
-	ctx context.Context, obj *tenant.Partition, first int, after *string,
-) (*model.BulkOperationConnection, error) {
+func (r *partitionResolver) BulkOperations(ctx context.Context, obj *tenant.Partition, first int, after *string) (*model.BulkOperationConnection, error) {
 	request, err := page.New(first, after)
 	if err != nil {
 		return nil, err

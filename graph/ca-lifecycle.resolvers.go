@@ -41,16 +41,12 @@ func (r *certificationAuthorityResolver) Remarks(ctx context.Context, obj *ca.Ce
 	return list(remarks), err
 }
 
-func (r *certificationAuthorityResolver) NameConstraints(
-	ctx context.Context, obj *ca.CertificationAuthority,
-) (*nameconstraint.Constraints, error) {
+func (r *certificationAuthorityResolver) NameConstraints(ctx context.Context, obj *ca.CertificationAuthority) (*nameconstraint.Constraints, error) {
 	found := obj.Bounds()
 	return when(!found.IsZero(), found), nil
 }
 
-func (r *certificationAuthorityResolver) DeletionImpact(
-	ctx context.Context, obj *ca.CertificationAuthority, first int,
-) (*model.DeletionImpact, error) {
+func (r *certificationAuthorityResolver) DeletionImpact(ctx context.Context, obj *ca.CertificationAuthority, first int) (*model.DeletionImpact, error) {
 	found, err := r.Resolver.Certificates.DeletionImpact(ctx, obj, first)
 	if err != nil {
 		return nil, err
@@ -71,23 +67,17 @@ func (r *certificationAuthorityResolver) DeletionImpact(
 	}, nil
 }
 
-func (r *mutationResolver) ImportExternalRoot(
-	ctx context.Context, input model.ImportExternalRootInput,
-) (model.CertificationAuthorityResult, error) {
+func (r *mutationResolver) ImportExternalRoot(ctx context.Context, input model.ImportExternalRootInput) (model.CertificationAuthorityResult, error) {
 	return settled[model.CertificationAuthorityResult](
 		caPayload(r.CAs.ImportRoot(ctx, input.PartitionID, input.Identifier, input.FriendlyName, []byte(input.Certificate))),
 	)
 }
 
-func (r *mutationResolver) ImportCaCertificate(
-	ctx context.Context, input model.ImportCaCertificateInput,
-) (*model.CertificationAuthorityPayload, error) {
+func (r *mutationResolver) ImportCaCertificate(ctx context.Context, input model.ImportCaCertificateInput) (*model.CertificationAuthorityPayload, error) {
 	return caPayload(r.CAs.Import(ctx, input.CaID, []byte(input.Certificate)))
 }
 
-func (r *mutationResolver) RenewCertificationAuthority(
-	ctx context.Context, input model.RenewCertificationAuthorityInput,
-) (model.CertificationAuthorityResult, error) {
+func (r *mutationResolver) RenewCertificationAuthority(ctx context.Context, input model.RenewCertificationAuthorityInput) (model.CertificationAuthorityResult, error) {
 	kind := ca.SameKey
 	if input.NewKey {
 		kind = ca.NewKey
@@ -95,15 +85,11 @@ func (r *mutationResolver) RenewCertificationAuthority(
 	return settled[model.CertificationAuthorityResult](caPayload(r.CAs.Renew(ctx, input.CaID, kind, input.ExpiresAt)))
 }
 
-func (r *mutationResolver) DisableCertificationAuthority(
-	ctx context.Context, input model.DisableCertificationAuthorityInput,
-) (*model.CertificationAuthorityPayload, error) {
+func (r *mutationResolver) DisableCertificationAuthority(ctx context.Context, input model.DisableCertificationAuthorityInput) (*model.CertificationAuthorityPayload, error) {
 	return caPayload(r.CAs.Disable(ctx, input.CaID))
 }
 
-func (r *mutationResolver) EnableCertificationAuthority(
-	ctx context.Context, input model.EnableCertificationAuthorityInput,
-) (*model.CertificationAuthorityPayload, error) {
+func (r *mutationResolver) EnableCertificationAuthority(ctx context.Context, input model.EnableCertificationAuthorityInput) (*model.CertificationAuthorityPayload, error) {
 	return caPayload(r.CAs.Enable(ctx, input.CaID))
 }
 

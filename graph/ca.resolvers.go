@@ -36,9 +36,7 @@ func (r *certificationAuthorityResolver) Parent(ctx context.Context, obj *ca.Cer
 	return loadersFrom(ctx).ca.Load(ctx, *obj.ParentID)
 }
 
-func (r *certificationAuthorityResolver) Children(
-	ctx context.Context, obj *ca.CertificationAuthority, first int, after *string,
-) (*model.CertificationAuthorityConnection, error) {
+func (r *certificationAuthorityResolver) Children(ctx context.Context, obj *ca.CertificationAuthority, first int, after *string) (*model.CertificationAuthorityConnection, error) {
 	p, err := paged(first, after, func(p page.Request) (*page.Page[*ca.CertificationAuthority], error) {
 		return r.CAs.Children(ctx, obj, p)
 	})
@@ -75,9 +73,7 @@ func (r *certificationAuthorityResolver) CaGatewayURL(ctx context.Context, obj *
 	return when(obj.Certificate != nil, r.CAs.URLs.Gateway(obj)), nil
 }
 
-func (r *certificationAuthorityResolver) Certificate(
-	ctx context.Context, obj *ca.CertificationAuthority,
-) (*model.CertificateDetails, error) {
+func (r *certificationAuthorityResolver) Certificate(ctx context.Context, obj *ca.CertificationAuthority) (*model.CertificateDetails, error) {
 	if obj.Certificate == nil {
 		return nil, nil
 	}
@@ -147,9 +143,7 @@ func (r *certificationAuthorityResolver) Profiles(ctx context.Context, obj *ca.C
 	return r.profilesByID(ctx, obj.PartitionID, ids)
 }
 
-func (r *certificationAuthorityResolver) Certificates(
-	ctx context.Context, obj *ca.CertificationAuthority, first int, after *string, filter *model.CertificateFilter, sort certificate.Sort,
-) (*model.CertificateConnection, error) {
+func (r *certificationAuthorityResolver) Certificates(ctx context.Context, obj *ca.CertificationAuthority, first int, after *string, filter *model.CertificateFilter, sort certificate.Sort) (*model.CertificateConnection, error) {
 	f := certificateFilter(filter)
 	f.CAID = obj.ID
 	return r.certificates(ctx, obj.PartitionID, f, sort, first, after)
@@ -187,9 +181,7 @@ func (r *keyStoreResolver) Custody(ctx context.Context, obj *keystore.Named, sig
 	return when(kept != "", kept), nil
 }
 
-func (r *mutationResolver) CreateCertificationAuthority(
-	ctx context.Context, input model.CreateCertificationAuthorityInput,
-) (model.CertificationAuthorityResult, error) {
+func (r *mutationResolver) CreateCertificationAuthority(ctx context.Context, input model.CreateCertificationAuthorityInput) (model.CertificationAuthorityResult, error) {
 	made, err := r.CAs.Create(ctx, ca.Request{
 		PartitionID: input.PartitionID, Type: input.Type, Identifier: input.Identifier, FriendlyName: input.FriendlyName,
 		SigningAlgorithm: input.SigningAlgorithm, KeyStore: value(input.KeyStore),
@@ -200,33 +192,23 @@ func (r *mutationResolver) CreateCertificationAuthority(
 	return settled[model.CertificationAuthorityResult](caPayload(made, err))
 }
 
-func (r *mutationResolver) DeleteCertificationAuthority(
-	ctx context.Context, input model.DeleteCertificationAuthorityInput,
-) (model.CertificationAuthorityResult, error) {
+func (r *mutationResolver) DeleteCertificationAuthority(ctx context.Context, input model.DeleteCertificationAuthorityInput) (model.CertificationAuthorityResult, error) {
 	return settled[model.CertificationAuthorityResult](caPayload(r.CAs.Delete(ctx, input.CaID, input.ConfirmIdentifier)))
 }
 
-func (r *mutationResolver) MoveCertificationAuthorityKey(
-	ctx context.Context, input model.MoveCertificationAuthorityKeyInput,
-) (model.CertificationAuthorityResult, error) {
+func (r *mutationResolver) MoveCertificationAuthorityKey(ctx context.Context, input model.MoveCertificationAuthorityKeyInput) (model.CertificationAuthorityResult, error) {
 	return settled[model.CertificationAuthorityResult](caPayload(r.CAs.MoveKey(ctx, input.CaID, input.KeyStore)))
 }
 
-func (r *mutationResolver) RestoreCertificationAuthority(
-	ctx context.Context, input model.RestoreCertificationAuthorityInput,
-) (*model.CertificationAuthorityPayload, error) {
+func (r *mutationResolver) RestoreCertificationAuthority(ctx context.Context, input model.RestoreCertificationAuthorityInput) (*model.CertificationAuthorityPayload, error) {
 	return caPayload(r.CAs.Restore(ctx, input.CaID))
 }
 
-func (r *mutationResolver) SelectProfiles(
-	ctx context.Context, input model.SelectProfilesInput,
-) (*model.CertificationAuthorityPayload, error) {
+func (r *mutationResolver) SelectProfiles(ctx context.Context, input model.SelectProfilesInput) (*model.CertificationAuthorityPayload, error) {
 	return caPayload(r.CAs.SelectProfiles(ctx, input.CaID, input.ProfileIds))
 }
 
-func (r *mutationResolver) UnselectProfiles(
-	ctx context.Context, input model.UnselectProfilesInput,
-) (*model.CertificationAuthorityPayload, error) {
+func (r *mutationResolver) UnselectProfiles(ctx context.Context, input model.UnselectProfilesInput) (*model.CertificationAuthorityPayload, error) {
 	return caPayload(r.CAs.UnselectProfiles(ctx, input.CaID, input.ProfileIds))
 }
 
@@ -234,9 +216,7 @@ func (r *mutationResolver) PublishCrl(ctx context.Context, input model.PublishCr
 	return caPayload(r.Status.PublishNow(ctx, input.CaID))
 }
 
-func (r *partitionResolver) CertificationAuthorities(
-	ctx context.Context, obj *tenant.Partition, first int, after *string, includeDeleted bool, search *string,
-) (*model.CertificationAuthorityConnection, error) {
+func (r *partitionResolver) CertificationAuthorities(ctx context.Context, obj *tenant.Partition, first int, after *string, includeDeleted bool, search *string) (*model.CertificationAuthorityConnection, error) {
 	p, err := paged(first, after, func(p page.Request) (*page.Page[*ca.CertificationAuthority], error) {
 		return r.CAs.Page(ctx, obj.ID, includeDeleted, value(search), p)
 	})
@@ -246,9 +226,7 @@ func (r *partitionResolver) CertificationAuthorities(
 	return &model.CertificationAuthorityConnection{Nodes: list(p.Nodes), PageInfo: pageInfo(p), TotalCount: p.Total}, nil
 }
 
-func (r *partitionResolver) CertificationAuthority(
-	ctx context.Context, obj *tenant.Partition, identifier string,
-) (*ca.CertificationAuthority, error) {
+func (r *partitionResolver) CertificationAuthority(ctx context.Context, obj *tenant.Partition, identifier string) (*ca.CertificationAuthority, error) {
 	return missing(r.CAs.ByIdentifier(ctx, obj.ID, identifier))
 }
 

@@ -101,15 +101,11 @@ func (r *mutationResolver) SuspendCertificate(ctx context.Context, input model.S
 	return certificatePayload(r.Certificates.Suspend(ctx, input.CertificateID, input.Until))
 }
 
-func (r *mutationResolver) UnsuspendCertificate(
-	ctx context.Context, input model.UnsuspendCertificateInput,
-) (*model.CertificatePayload, error) {
+func (r *mutationResolver) UnsuspendCertificate(ctx context.Context, input model.UnsuspendCertificateInput) (*model.CertificatePayload, error) {
 	return certificatePayload(r.Certificates.Unsuspend(ctx, input.CertificateID))
 }
 
-func (r *partitionResolver) Certificates(
-	ctx context.Context, obj *tenant.Partition, first int, after *string, filter *model.CertificateFilter, sort certificate.Sort,
-) (*model.CertificateConnection, error) {
+func (r *partitionResolver) Certificates(ctx context.Context, obj *tenant.Partition, first int, after *string, filter *model.CertificateFilter, sort certificate.Sort) (*model.CertificateConnection, error) {
 	return r.certificates(ctx, obj.ID, certificateFilter(filter), sort, first, after)
 }
 

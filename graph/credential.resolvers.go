@@ -50,21 +50,15 @@ func (r *mutationResolver) RenewCagwCredential(ctx context.Context, input model.
 	return r.Credentials.Renew(ctx, input.ID, input.EndPreviousNow)
 }
 
-func (r *mutationResolver) SetCagwCredentialRoles(
-	ctx context.Context, input model.SetCagwCredentialRolesInput,
-) (*model.CagwCredentialPayload, error) {
+func (r *mutationResolver) SetCagwCredentialRoles(ctx context.Context, input model.SetCagwCredentialRolesInput) (*model.CagwCredentialPayload, error) {
 	return credentialPayload(r.Credentials.SetRoles(ctx, input.ID, input.Roles))
 }
 
-func (r *mutationResolver) DeleteCagwCredential(
-	ctx context.Context, input model.DeleteCagwCredentialInput,
-) (*model.CagwCredentialPayload, error) {
+func (r *mutationResolver) DeleteCagwCredential(ctx context.Context, input model.DeleteCagwCredentialInput) (*model.CagwCredentialPayload, error) {
 	return credentialPayload(r.Credentials.Delete(ctx, input.ID))
 }
 
-func (r *partitionResolver) CagwCredentials(
-	ctx context.Context, obj *tenant.Partition, first int, after *string,
-) (*model.CagwCredentialConnection, error) {
+func (r *partitionResolver) CagwCredentials(ctx context.Context, obj *tenant.Partition, first int, after *string) (*model.CagwCredentialConnection, error) {
 	p, err := paged(first, after, func(p page.Request) (*page.Page[*credential.Credential], error) {
 		return r.Credentials.List(ctx, obj.ID, p)
 	})

@@ -20,9 +20,7 @@ func (r *endEntityResolver) ExpiresAt(ctx context.Context, obj *endentity.EndEnt
 	return loadersFrom(ctx).endEntityExpiry.Load(ctx, obj.ID)
 }
 
-func (r *endEntityResolver) Certificates(
-	ctx context.Context, obj *endentity.EndEntity, first int, after *string,
-) (*model.CertificateConnection, error) {
+func (r *endEntityResolver) Certificates(ctx context.Context, obj *endentity.EndEntity, first int, after *string) (*model.CertificateConnection, error) {
 	return r.certificates(ctx, obj.PartitionID, certificate.Filter{EndEntityID: obj.ID}, certificate.Newest, first, after)
 }
 
@@ -34,16 +32,11 @@ func (r *mutationResolver) DeactivateEndEntity(ctx context.Context, input model.
 	return endEntityPayload(r.EndEntityService.Deactivate(ctx, input.ID))
 }
 
-func (r *mutationResolver) DecommissionEndEntity(
-	ctx context.Context, input model.DecommissionEndEntityInput,
-) (*model.EndEntityPayload, error) {
+func (r *mutationResolver) DecommissionEndEntity(ctx context.Context, input model.DecommissionEndEntityInput) (*model.EndEntityPayload, error) {
 	return endEntityPayload(r.EndEntityService.Decommission(ctx, input.ID))
 }
 
-func (r *partitionResolver) EndEntities(
-	ctx context.Context, obj *tenant.Partition, first int, after *string, search *string, status *endentity.Status,
-	protocolConfigurationID *string,
-) (*model.EndEntityConnection, error) {
+func (r *partitionResolver) EndEntities(ctx context.Context, obj *tenant.Partition, first int, after *string, search *string, status *endentity.Status, protocolConfigurationID *string) (*model.EndEntityConnection, error) {
 	return r.endEntities(
 		ctx, obj.ID, endentity.Filter{Search: value(search), Status: value(status), ConfigurationID: value(protocolConfigurationID)},
 		first, after,

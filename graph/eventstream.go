@@ -27,8 +27,10 @@ type eventStream struct {
 	sockets  *sockets // streams count as WebSockets do
 }
 
+// Supports tells whether the client accepts nothing but a stream. Some list it beside JSON with every query.
 func (*eventStream) Supports(r *http.Request) bool {
-	return strings.Contains(r.Header.Get("Accept"), "text/event-stream")
+	accept := strings.Join(r.Header.Values("Accept"), ",")
+	return strings.Contains(accept, "text/event-stream") && !strings.Contains(accept, "json")
 }
 
 func (t *eventStream) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {

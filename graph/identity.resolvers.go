@@ -47,9 +47,7 @@ func (r *mutationResolver) VerifyAddressCode(ctx context.Context, input model.Ve
 	return signInPayload(ctx)(r.Identity.VerifyAddressCode(ctx, input.Code))
 }
 
-func (r *mutationResolver) RequestPasswordReset(
-	ctx context.Context, input model.RequestPasswordResetInput,
-) (*model.PasswordResetPayload, error) {
+func (r *mutationResolver) RequestPasswordReset(ctx context.Context, input model.RequestPasswordResetInput) (*model.PasswordResetPayload, error) {
 	if err := r.Identity.RequestPasswordReset(ctx, input.Email); err != nil {
 		return nil, err
 	}
@@ -106,9 +104,7 @@ func (r *mutationResolver) BeginTotpEnrolment(ctx context.Context) (*identity.En
 	return r.Identity.BeginTOTP(ctx)
 }
 
-func (r *mutationResolver) ConfirmTotpEnrolment(
-	ctx context.Context, input model.ConfirmTotpEnrolmentInput,
-) (*model.ConfirmTotpPayload, error) {
+func (r *mutationResolver) ConfirmTotpEnrolment(ctx context.Context, input model.ConfirmTotpEnrolmentInput) (*model.ConfirmTotpPayload, error) {
 	done, err := r.Identity.ConfirmTOTP(ctx, input.Totp)
 	if err != nil {
 		return nil, err
@@ -124,9 +120,7 @@ func (r *mutationResolver) BeginPasskeyRegistration(ctx context.Context) (*model
 	return &model.BeginPasskeyRegistrationPayload{Options: options}, nil
 }
 
-func (r *mutationResolver) FinishPasskeyRegistration(
-	ctx context.Context, input model.FinishPasskeyRegistrationInput,
-) (*model.PasskeyPayload, error) {
+func (r *mutationResolver) FinishPasskeyRegistration(ctx context.Context, input model.FinishPasskeyRegistrationInput) (*model.PasskeyPayload, error) {
 	passkey, done, err := r.Identity.FinishPasskeyRegistration(ctx, input.Name, input.Credential)
 	if err != nil {
 		return nil, err
@@ -227,9 +221,7 @@ func (r *partitionResolver) Members(ctx context.Context, obj *tenant.Partition, 
 	return &model.MemberConnection{Nodes: list(p.Nodes), PageInfo: pageInfo(p), TotalCount: p.Total}, nil
 }
 
-func (r *partitionResolver) APITokens(
-	ctx context.Context, obj *tenant.Partition, first int, after *string,
-) (*model.APITokenConnection, error) {
+func (r *partitionResolver) APITokens(ctx context.Context, obj *tenant.Partition, first int, after *string) (*model.APITokenConnection, error) {
 	p, err := paged(first, after, func(p page.Request) (*page.Page[*identity.APIToken], error) { return r.Identity.Tokens(ctx, obj.ID, p) })
 	if err != nil {
 		return nil, err

@@ -15,9 +15,7 @@ import (
 	"github.com/pkiaas/pkiaas/graph/model"
 )
 
-func (r *mutationResolver) UpdateNotificationSettings(
-	ctx context.Context, input model.UpdateNotificationSettingsInput,
-) (*model.NotificationSettingsPayload, error) {
+func (r *mutationResolver) UpdateNotificationSettings(ctx context.Context, input model.UpdateNotificationSettingsInput) (*model.NotificationSettingsPayload, error) {
 	set, err := r.Notify.Update(ctx, input.PartitionID, input.Days, input.Recipients, input.Alarms)
 	if err != nil {
 		return nil, err
@@ -53,9 +51,7 @@ func (r *webhookResolver) LastError(ctx context.Context, obj *notify.Webhook) (*
 	return when(obj.LastError != "", obj.LastError), nil
 }
 
-func (r *webhookResolver) Deliveries(
-	ctx context.Context, obj *notify.Webhook, first int, after *string,
-) (*model.WebhookDeliveryConnection, error) {
+func (r *webhookResolver) Deliveries(ctx context.Context, obj *notify.Webhook, first int, after *string) (*model.WebhookDeliveryConnection, error) {
 	p, err := paged(first, after, func(p page.Request) (*page.Page[*notify.Delivery], error) { return r.Notify.Deliveries(ctx, obj, p) })
 	if err != nil {
 		return nil, err

@@ -34,9 +34,7 @@ func (r *certificateProfileResolver) Issued(ctx context.Context, obj *profiles.P
 	return issued, err
 }
 
-func (r *certificateProfileResolver) Versions(
-	ctx context.Context, obj *profiles.Profile, first int, after *string,
-) (*model.ProfileVersionConnection, error) {
+func (r *certificateProfileResolver) Versions(ctx context.Context, obj *profiles.Profile, first int, after *string) (*model.ProfileVersionConnection, error) {
 	p, err := paged(first, after, func(p page.Request) (*page.Page[*profiles.Version], error) { return r.Profiles.History(ctx, obj, p) })
 	if err != nil {
 		return nil, err
@@ -86,9 +84,7 @@ func (r *mutationResolver) DeleteProfile(ctx context.Context, input model.Delete
 	return &model.DeleteProfilePayload{ID: input.ID}, nil
 }
 
-func (r *partitionResolver) RetiredProfiles(
-	ctx context.Context, obj *tenant.Partition, first int, after *string,
-) (*model.CertificateProfileConnection, error) {
+func (r *partitionResolver) RetiredProfiles(ctx context.Context, obj *tenant.Partition, first int, after *string) (*model.CertificateProfileConnection, error) {
 	p, err := paged(first, after, func(p page.Request) (*page.Page[*profiles.Profile], error) {
 		return r.Profiles.Page(ctx, obj.ID, profiles.Filter{Retired: true}, p)
 	})
@@ -102,9 +98,7 @@ func (r *queryResolver) ProfileSchema(ctx context.Context) (string, error) {
 	return string(rules.Schema), nil
 }
 
-func (r *queryResolver) ValidateProfile(
-	ctx context.Context, partitionID string, json string, id *string, name *string, group *string,
-) ([]*rules.Problem, error) {
+func (r *queryResolver) ValidateProfile(ctx context.Context, partitionID string, json string, id *string, name *string, group *string) ([]*rules.Problem, error) {
 	problems, err := r.Profiles.Validate(ctx, partitionID, value(id), profiles.Draft{JSON: json, Name: value(name), Group: value(group)})
 	return pointers(problems), err
 }

@@ -47,9 +47,7 @@ func (r *certificateProfileResolver) JSON(ctx context.Context, obj *profiles.Pro
 	return string(obj.JSON()), nil
 }
 
-func (r *partitionResolver) CertificateProfiles(
-	ctx context.Context, obj *tenant.Partition, first int, after *string, search *string, kind *model.ProfileKind, groupID *string,
-) (*model.CertificateProfileConnection, error) {
+func (r *partitionResolver) CertificateProfiles(ctx context.Context, obj *tenant.Partition, first int, after *string, search *string, kind *model.ProfileKind, groupID *string) (*model.CertificateProfileConnection, error) {
 	p, err := paged(first, after, func(p page.Request) (*page.Page[*profiles.Profile], error) {
 		return r.Resolver.Profiles.Page(
 			ctx, obj.ID, profiles.Filter{Search: value(search), Kind: string(value(kind)), Group: value(groupID)}, p,

@@ -19,18 +19,14 @@ import (
 	"github.com/pkiaas/pkiaas/graph/model"
 )
 
-func (r *certificateResolver) ProtocolConfiguration(
-	ctx context.Context, obj *certificate.Certificate,
-) (*protocolconfig.Configuration, error) {
+func (r *certificateResolver) ProtocolConfiguration(ctx context.Context, obj *certificate.Certificate) (*protocolconfig.Configuration, error) {
 	if obj.ConfigurationID == nil {
 		return nil, nil
 	}
 	return loadersFrom(ctx).protocolConfiguration.Load(ctx, *obj.ConfigurationID)
 }
 
-func (r *certificateProfileResolver) ProtocolConfigurations(
-	ctx context.Context, obj *profile.Profile,
-) ([]*protocolconfig.Configuration, error) {
+func (r *certificateProfileResolver) ProtocolConfigurations(ctx context.Context, obj *profile.Profile) ([]*protocolconfig.Configuration, error) {
 	found, _, err := r.Protocols.OfProfile(ctx, obj.PartitionID, obj.ID, 20)
 	return list(found), err
 }
@@ -40,59 +36,41 @@ func (r *enrollmentProtocolResolver) Authorities(ctx context.Context, obj *proto
 	return list(found), err
 }
 
-func (r *mutationResolver) CreateProtocolConfiguration(
-	ctx context.Context, input model.CreateProtocolConfigurationInput,
-) (*model.ProtocolConfigurationPayload, error) {
+func (r *mutationResolver) CreateProtocolConfiguration(ctx context.Context, input model.CreateProtocolConfigurationInput) (*model.ProtocolConfigurationPayload, error) {
 	return protocolPayload(
 		r.Protocols.Create(ctx, protocolconfig.Request{PartitionID: input.PartitionID, Identifier: input.Identifier, Type: input.Type,
 			Description: input.Description, Offerings: offeringRequests(input.Offerings)}))
 }
 
-func (r *mutationResolver) UpdateProtocolConfiguration(
-	ctx context.Context, input model.UpdateProtocolConfigurationInput,
-) (*model.ProtocolConfigurationPayload, error) {
+func (r *mutationResolver) UpdateProtocolConfiguration(ctx context.Context, input model.UpdateProtocolConfigurationInput) (*model.ProtocolConfigurationPayload, error) {
 	return protocolPayload(r.Protocols.Update(ctx, input.ID, protocolconfig.Change{Description: input.Description}))
 }
 
-func (r *mutationResolver) EnableProtocolConfiguration(
-	ctx context.Context, input model.EnableProtocolConfigurationInput,
-) (*model.ProtocolConfigurationPayload, error) {
+func (r *mutationResolver) EnableProtocolConfiguration(ctx context.Context, input model.EnableProtocolConfigurationInput) (*model.ProtocolConfigurationPayload, error) {
 	return protocolPayload(r.Protocols.Enable(ctx, input.ID))
 }
 
-func (r *mutationResolver) DisableProtocolConfiguration(
-	ctx context.Context, input model.DisableProtocolConfigurationInput,
-) (*model.ProtocolConfigurationPayload, error) {
+func (r *mutationResolver) DisableProtocolConfiguration(ctx context.Context, input model.DisableProtocolConfigurationInput) (*model.ProtocolConfigurationPayload, error) {
 	return protocolPayload(r.Protocols.Disable(ctx, input.ID))
 }
 
-func (r *mutationResolver) DeleteProtocolConfiguration(
-	ctx context.Context, input model.DeleteProtocolConfigurationInput,
-) (*model.ProtocolConfigurationPayload, error) {
+func (r *mutationResolver) DeleteProtocolConfiguration(ctx context.Context, input model.DeleteProtocolConfigurationInput) (*model.ProtocolConfigurationPayload, error) {
 	return protocolPayload(r.Protocols.Delete(ctx, input.ID, input.ConfirmIdentifier))
 }
 
-func (r *mutationResolver) AddProtocolOffering(
-	ctx context.Context, input model.AddProtocolOfferingInput,
-) (*model.ProtocolConfigurationPayload, error) {
+func (r *mutationResolver) AddProtocolOffering(ctx context.Context, input model.AddProtocolOfferingInput) (*model.ProtocolConfigurationPayload, error) {
 	return protocolPayload(r.Protocols.AddOffering(ctx, input.ConfigurationID, offeringRequest(input.Offering)))
 }
 
-func (r *mutationResolver) UpdateProtocolOffering(
-	ctx context.Context, input model.UpdateProtocolOfferingInput,
-) (*model.ProtocolConfigurationPayload, error) {
+func (r *mutationResolver) UpdateProtocolOffering(ctx context.Context, input model.UpdateProtocolOfferingInput) (*model.ProtocolConfigurationPayload, error) {
 	return protocolPayload(r.Protocols.UpdateOffering(ctx, input.ID, offeringChange(input)))
 }
 
-func (r *mutationResolver) RemoveProtocolOffering(
-	ctx context.Context, input model.RemoveProtocolOfferingInput,
-) (*model.ProtocolConfigurationPayload, error) {
+func (r *mutationResolver) RemoveProtocolOffering(ctx context.Context, input model.RemoveProtocolOfferingInput) (*model.ProtocolConfigurationPayload, error) {
 	return protocolPayload(r.Protocols.RemoveOffering(ctx, input.ID))
 }
 
-func (r *partitionResolver) ProtocolConfigurations(
-	ctx context.Context, obj *tenant.Partition, first int, after *string, filter *model.ProtocolConfigurationFilter,
-) (*model.ProtocolConfigurationConnection, error) {
+func (r *partitionResolver) ProtocolConfigurations(ctx context.Context, obj *tenant.Partition, first int, after *string, filter *model.ProtocolConfigurationFilter) (*model.ProtocolConfigurationConnection, error) {
 	request, err := page.New(first, after)
 	if err != nil {
 		return nil, err
@@ -110,9 +88,7 @@ func (r *partitionResolver) ProtocolConfigurations(
 	return &model.ProtocolConfigurationConnection{Nodes: list(p.Nodes), PageInfo: pageInfo(p), TotalCount: p.Total}, nil
 }
 
-func (r *partitionResolver) ProtocolConfiguration(
-	ctx context.Context, obj *tenant.Partition, identifier string,
-) (*protocolconfig.Configuration, error) {
+func (r *partitionResolver) ProtocolConfiguration(ctx context.Context, obj *tenant.Partition, identifier string) (*protocolconfig.Configuration, error) {
 	return missing(r.Protocols.ByIdentifier(ctx, obj.ID, identifier))
 }
 
@@ -133,26 +109,19 @@ func (r *protocolConfigurationResolver) MayWiden(ctx context.Context, obj *proto
 	return r.Protocols.MayWiden(ctx, obj)
 }
 
-func (r *protocolConfigurationResolver) EndEntities(
-	ctx context.Context, obj *protocolconfig.Configuration, first int, after *string, search *string, status *endentity.Status,
-) (*model.EndEntityConnection, error) {
+func (r *protocolConfigurationResolver) EndEntities(ctx context.Context, obj *protocolconfig.Configuration, first int, after *string, search *string, status *endentity.Status) (*model.EndEntityConnection, error) {
 	return r.endEntities(
 		ctx, obj.PartitionID, endentity.Filter{Search: value(search), Status: value(status), ConfigurationID: obj.ID}, first, after,
 	)
 }
 
-func (r *protocolConfigurationResolver) Events(
-	ctx context.Context, obj *protocolconfig.Configuration, first int, after *string, filter *model.AuditFilter,
-) (*model.AuditEventConnection, error) {
+func (r *protocolConfigurationResolver) Events(ctx context.Context, obj *protocolconfig.Configuration, first int, after *string, filter *model.AuditFilter) (*model.AuditEventConnection, error) {
 	f := auditFilter(filter)
 	f.ConfigurationID = obj.ID
 	return r.auditEvents(ctx, obj.PartitionID, f, first, after)
 }
 
-func (r *protocolConfigurationResolver) Certificates(
-	ctx context.Context, obj *protocolconfig.Configuration, first int, after *string, filter *model.CertificateFilter,
-	sort certificate.Sort,
-) (*model.CertificateConnection, error) {
+func (r *protocolConfigurationResolver) Certificates(ctx context.Context, obj *protocolconfig.Configuration, first int, after *string, filter *model.CertificateFilter, sort certificate.Sort) (*model.CertificateConnection, error) {
 	f := certificateFilter(filter)
 	f.ConfigurationID = obj.ID
 	return r.certificates(ctx, obj.PartitionID, f, sort, first, after)

@@ -18,15 +18,11 @@ func (r *partitionResolver) Reports(ctx context.Context, obj *tenant.Partition) 
 	return &report.Reports{PartitionID: obj.ID}, nil
 }
 
-func (r *reportsResolver) Activity(
-	ctx context.Context, obj *report.Reports, from *time.Time, to *time.Time, interval report.Interval,
-) ([]*report.Period, error) {
+func (r *reportsResolver) Activity(ctx context.Context, obj *report.Reports, from *time.Time, to *time.Time, interval report.Interval) ([]*report.Period, error) {
 	return r.Report.Activity(ctx, obj.PartitionID, from, to, interval)
 }
 
-func (r *reportsResolver) Breakdown(
-	ctx context.Context, obj *report.Reports, by report.Dimension, from *time.Time, to *time.Time,
-) ([]*report.Share, error) {
+func (r *reportsResolver) Breakdown(ctx context.Context, obj *report.Reports, by report.Dimension, from *time.Time, to *time.Time) ([]*report.Share, error) {
 	return r.Report.Breakdown(ctx, obj.PartitionID, from, to, by)
 }
 

@@ -22,9 +22,7 @@ func (r *deploymentResolver) SigningAlgorithm(ctx context.Context, obj *model.De
 	return a, nil
 }
 
-func (r *mutationResolver) MeasureAlgorithm(
-	ctx context.Context, input model.MeasureAlgorithmInput,
-) (*model.MeasureAlgorithmPayload, error) {
+func (r *mutationResolver) MeasureAlgorithm(ctx context.Context, input model.MeasureAlgorithmInput) (*model.MeasureAlgorithmPayload, error) {
 	a, err := algorithm.ForLabel(input.Label)
 	if err != nil {
 		return nil, fault.Of(err).At("label")

@@ -36,9 +36,7 @@ func (r *certificationAuthorityResolver) CrlLists(ctx context.Context, obj *ca.C
 	return out, err
 }
 
-func (r *mutationResolver) UpdateCrlSettings(
-	ctx context.Context, input model.UpdateCrlSettingsInput,
-) (*model.CertificationAuthorityPayload, error) {
+func (r *mutationResolver) UpdateCrlSettings(ctx context.Context, input model.UpdateCrlSettingsInput) (*model.CertificationAuthorityPayload, error) {
 	return caPayload(
 		r.Status.UpdateSettings(
 			ctx, input.CaID,
@@ -49,8 +47,6 @@ func (r *mutationResolver) UpdateCrlSettings(
 	)
 }
 
-func (r *mutationResolver) AcceptHeldCrl(
-	ctx context.Context, input model.AcceptHeldCrlInput,
-) (*model.CertificationAuthorityPayload, error) {
+func (r *mutationResolver) AcceptHeldCrl(ctx context.Context, input model.AcceptHeldCrlInput) (*model.CertificationAuthorityPayload, error) {
 	return caPayload(r.Status.AcceptHeld(ctx, input.CaID, input.Reason))
 }

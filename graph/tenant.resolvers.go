@@ -15,9 +15,7 @@ import (
 	"github.com/pkiaas/pkiaas/rbac"
 )
 
-func (r *mutationResolver) CreateSubscription(
-	ctx context.Context, input model.CreateSubscriptionInput,
-) (*model.SubscriptionPayload, error) {
+func (r *mutationResolver) CreateSubscription(ctx context.Context, input model.CreateSubscriptionInput) (*model.SubscriptionPayload, error) {
 	made, err := r.Tenants.Create(ctx, tenant.NewSubscription{
 		Name: input.Name, PurchasedCertificates: input.PurchasedCertificates, PurchasedCAs: input.PurchasedCas, Tier: input.Tier,
 		OwnerEmail: input.OwnerEmail, OwnerFirstName: input.OwnerFirstName, OwnerLastName: input.OwnerLastName,
@@ -25,23 +23,17 @@ func (r *mutationResolver) CreateSubscription(
 	return subscriptionPayload(made, err)
 }
 
-func (r *mutationResolver) UpdateSubscription(
-	ctx context.Context, input model.UpdateSubscriptionInput,
-) (*model.SubscriptionPayload, error) {
+func (r *mutationResolver) UpdateSubscription(ctx context.Context, input model.UpdateSubscriptionInput) (*model.SubscriptionPayload, error) {
 	return subscriptionPayload(
 		r.Tenants.Update(ctx, input.SubscriptionID, input.PurchasedCertificates, input.PurchasedCas, input.Tier, input.TierFollowsPurchase),
 	)
 }
 
-func (r *mutationResolver) InviteSubscriptionOwner(
-	ctx context.Context, input model.InviteSubscriptionOwnerInput,
-) (*model.SubscriptionPayload, error) {
+func (r *mutationResolver) InviteSubscriptionOwner(ctx context.Context, input model.InviteSubscriptionOwnerInput) (*model.SubscriptionPayload, error) {
 	return subscriptionPayload(r.Tenants.InviteOwner(ctx, input.SubscriptionID, input.Email))
 }
 
-func (r *mutationResolver) AssignSubscription(
-	ctx context.Context, input model.AssignSubscriptionInput,
-) (*model.AssignSubscriptionPayload, error) {
+func (r *mutationResolver) AssignSubscription(ctx context.Context, input model.AssignSubscriptionInput) (*model.AssignSubscriptionPayload, error) {
 	subscription, partition, err := r.Tenants.Assign(ctx, input.SubscriptionID, input.Region, input.AcceptTerms)
 	if err != nil {
 		return nil, err
@@ -70,9 +62,7 @@ func (r *partitionResolver) Activity(ctx context.Context, obj *tenant.Partition,
 	return r.Tenants.Activity(ctx, obj, days)
 }
 
-func (r *queryResolver) Subscriptions(
-	ctx context.Context, first int, after *string, search *string,
-) (*model.ServiceSubscriptionConnection, error) {
+func (r *queryResolver) Subscriptions(ctx context.Context, first int, after *string, search *string) (*model.ServiceSubscriptionConnection, error) {
 	p, err := paged(first, after, func(p page.Request) (*page.Page[*tenant.Subscription], error) {
 		return r.Tenants.Subscriptions(ctx, value(search), p)
 	})

@@ -203,7 +203,9 @@ func TestACMEAccountsAreNotMadeForEver(t *testing.T) {
 func TestASubscriptionIsNoPost(t *testing.T) {
 	a, m := inProcess(t)
 	actor := rbac.ActorFrom(colleague(t, a, m, "olga", rbac.Owners))
-	got := a.ask(t, actor, `subscription($p: ID!) { auditEvents(partitionId: $p, after: 0) { sequence } }`, map[string]any{"p": m.Partition.ID})
+	got := a.ask(
+		t, actor, `subscription($p: ID!) { auditEvents(partitionId: $p, after: 0) { sequence } }`, map[string]any{"p": m.Partition.ID},
+	)
 	if got.code() != "INVALID" || got.Data != nil {
 		t.Errorf("a subscription by POST: %v %v", got.Errors, got.Data)
 	}
@@ -215,7 +217,8 @@ func TestKeysOfDelegatesAreNotUsedAfterTheirTime(t *testing.T) {
 	c := l.find("issuing-1")
 	const purpose = delegate.Purpose("TEST_RA")
 	for id, until := range map[string]time.Time{"over": l.app.now(), "kept": l.app.now().Add(time.Hour)} {
-		d := &delegate.Delegate{KeyStore: c.KeyStore, KeyID: id, CAID: c.ID, KeyGeneration: 99, Purpose: purpose, Status: delegate.Superseded,
+		d := &delegate.Delegate{
+			KeyStore: c.KeyStore, KeyID: id, CAID: c.ID, KeyGeneration: 99, Purpose: purpose, Status: delegate.Superseded,
 			Certificate: []byte("x"), NotAfter: until, KeepUntil: &until}
 		if err := l.app.store.Tx(l.ctx, func(ctx context.Context) error { return l.app.store.DB(ctx).Create(d).Error }); err != nil {
 			t.Fatal(err)
@@ -313,7 +316,10 @@ func TestWhatFitsNoPathOfTheMutualListenerIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range []string{"CONNECT example.com:443", "OPTIONS *", "GET /", "GET //", "GET /../x", "GET /CAGW/v1", "PUT //cagw/v1", "GET /cagw/../x", "GET /x/../cagw"} {
+	for _, line := range []string{
+		"CONNECT example.com:443", "OPTIONS *", "GET /", "GET //", "GET /../x", "GET /CAGW/v1", "PUT //cagw/v1", "GET /cagw/../x",
+		"GET /x/../cagw",
+	} {
 		method, target, _ := strings.Cut(line, " ")
 		r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(method + " " + target + " HTTP/1.1\r\nHost: example.com\r\n\r\n")))
 		if err != nil {
@@ -331,10 +337,15 @@ func TestWhatFitsNoPathOfTheMutualListenerIsRefused(t *testing.T) {
 // TestUploadsNeedTheConsolesOwnPage: a session cookie alone is what a foreign page has.
 func TestUploadsNeedTheConsolesOwnPage(t *testing.T) {
 	a, m := inProcess(t)
-	for label, more := range map[string][]string{"no header of ours": nil, "a foreign page": {"X-Requested-With", "x", "Origin", "https://evil.example"},
-		"as a WebSocket": {"Upgrade", "websocket", "Origin", "https://evil.example"}, "as a WebSocket of nowhere": {"Upgrade", "websocket", "Connection", "Upgrade"}} {
+	for label, more := range map[string][]string{
+		"no header of ours": nil, "a foreign page": {"X-Requested-With", "x", "Origin", "https://evil.example"},
+		"as a WebSocket": {
+			"Upgrade", "websocket", "Origin", "https://evil.example",
+		}, "as a WebSocket of nowhere": {"Upgrade", "websocket", "Connection", "Upgrade"}} {
 		for _, path := range []string{"/upload?kind=REVOKE&partition=" + m.Partition.ID, "/graphql"} {
-			header := append([]string{"Cookie", sessionCookie + "=made-up", "Content-Type", "application/json", "Accept", "text/event-stream"}, more...)
+			header := append([]string{
+				"Cookie", sessionCookie + "=made-up", "Content-Type", "application/json", "Accept", "text/event-stream",
+			}, more...)
 			response, text := send(t, clientAt("127.0.0.1"), "POST", a.cfg.BaseURL+path, strings.NewReader("00ff"), header...)
 			if response.StatusCode != http.StatusForbidden {
 				t.Errorf("%s, %s: %d %s", label, path, response.StatusCode, text)
@@ -352,14 +363,18 @@ func TestARequestThatWaitsGetsNoMoreThanWasOffered(t *testing.T) {
 		t.Fatal(err)
 	}
 	c, err := s.configurations.Create(s.alice, protocolconfig.Request{PartitionID: s.m.Partition.ID, Identifier: "wire", Type: telegraph,
-		Offerings: []protocolconfig.OfferingRequest{{CAID: s.issuing.ID, ProfileID: acmeProfile, Rules: protocolconfig.Rules{MaxValidityHours: 144}}}})
+		Offerings: []protocolconfig.OfferingRequest{
+			{CAID: s.issuing.ID, ProfileID: acmeProfile, Rules: protocolconfig.Rules{MaxValidityHours: 144}},
+		}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	begin := s.now().Truncate(time.Second)
 	_, err = s.issue(rbac.WithActor(t.Context(), s.configurations.Actor(c, "192.0.2.7", "r")), acmeProfile, "waits.example")
 	id := s.needed(err)
-	if _, err := s.configurations.UpdateOffering(s.alice, c.Offerings[0].ID, protocolconfig.OfferingChange{Rules: &protocolconfig.Rules{}}); err != nil {
+	if _, err := s.configurations.UpdateOffering(
+		s.alice, c.Offerings[0].ID, protocolconfig.OfferingChange{Rules: &protocolconfig.Rules{}},
+	); err != nil {
 		t.Fatal(err)
 	}
 	s.approve(id, s.bob)

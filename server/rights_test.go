@@ -3,6 +3,7 @@ package server
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -1019,7 +1020,7 @@ func eventStreamEndsWithItsRights(t *testing.T, a *App, m *Manifest) {
 		}
 		r.Header = header.Clone()
 		r.Header.Set("Content-Type", "application/json")
-		r.Header.Set("Accept", "text/event-stream")
+		r.Header.Set("Accept", cmp.Or(header.Get("X-Accept"), "text/event-stream"))
 		response, err := browser(t).Do(r)
 		if err != nil {
 			t.Fatal(err)
@@ -1053,6 +1054,14 @@ func eventStreamEndsWithItsRights(t *testing.T, a *App, m *Manifest) {
 	}
 
 	made, secret := a.token(t, owner, m, rbac.Owners, true)
+	// Some clients name the stream beside JSON with every query.
+	either := bearer(secret).Clone()
+	either.Set("X-Accept", "application/graphql-response+json, application/json, text/event-stream")
+	if text, err := io.ReadAll(
+		open(either, `{ viewer { operator } }`).Body,
+	); err != nil || !strings.Contains(string(text), `"operator":false`) {
+		t.Errorf("a client that accepts JSON and a stream: %s %v", text, err)
+	}
 	response := open(bearer(secret), follow)
 	if kind := response.Header.Get("Content-Type"); kind != "text/event-stream" {
 		t.Fatalf("%d %s", response.StatusCode, kind)

@@ -84,7 +84,9 @@ func (s *Service) Receive(ctx context.Context, partitionID string, kind Kind, co
 			}
 		}
 		var ofPartition int64
-		if err := s.Store.DB(ctx).Model(&Upload{}).Where("partition_id = ? AND expires_at > ?", partitionID, now).Count(&ofPartition).Error; err != nil {
+		if err := s.Store.DB(ctx).Model(&Upload{}).Where(
+			"partition_id = ? AND expires_at > ?", partitionID, now,
+		).Count(&ofPartition).Error; err != nil {
 			return err
 		}
 		if ofPartition >= maxOfPartition {
@@ -116,14 +118,23 @@ func (s *Service) received(ctx context.Context, id, partitionID string, kind Kin
 		return nil, err
 	}
 	if len(found) == 0 {
-		return nil, fault.New(fault.Invalid, "You have no such upload, or it has expired.").At("uploadId").Do("Upload the file again.")
+		return nil, noUpload()
 	}
 	return found[0].Content, nil
 }
 
-// used forgets a file that an operation was prepared from.
+func noUpload() error {
+	return fault.New(fault.Invalid, "You have no such upload, or it has expired.").At("uploadId").Do("Upload the file again.")
+}
+
+// used deletes a file that an operation was prepared from, in the transaction that prepares it. Of two operations that are
+// prepared from one file at once, the second is refused.
 func (s *Service) used(ctx context.Context, id string) error {
-	return s.Store.DB(ctx).Delete(&Upload{}, "id = ?", id).Error
+	done := s.Store.DB(ctx).Delete(&Upload{}, "id = ?", id)
+	if done.Error == nil && done.RowsAffected == 0 {
+		return noUpload()
+	}
+	return done.Error
 }
 
 // packed tells a ZIP archive from CSV.

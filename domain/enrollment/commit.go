@@ -118,7 +118,9 @@ func (s *Service) checkOfferings(ctx context.Context, items []*item, refusals []
 		stands[[3]string{r.ID, r.CAID, r.ProfileID}] = true
 	}
 	for n, it := range items {
-		if c := it.certificate; refusals[n] == nil && c != nil && c.OfferingID != nil && !stands[[3]string{*c.OfferingID, c.CAID, c.ProfileID}] {
+		if c := it.certificate; refusals[n] == nil && c != nil && c.OfferingID != nil && !stands[[3]string{
+			*c.OfferingID, c.CAID, c.ProfileID,
+		}] {
 			refusals[n] = fault.New(fault.PolicyRefused, "This is no longer offered.").At("profileId").
 				Do("Ask those who operate the enrollment protocol.")
 		}
