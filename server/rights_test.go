@@ -259,8 +259,8 @@ func socketServesNothingButSubscriptions(t *testing.T, a *App, m *Manifest) {
 	conn := following(t, a, m, nil, bearer(secret))
 	for n, query := range []string{
 		"{ viewer { operator } }", "mutation { signOut { sessionsEnded } }",
-		`mutation { createApiToken(input: {partitionId:
-			\"` + m.Partition.ID + `\", name: \"xx\", role: OWNERS, expiresAt: \"2030-01-01T00:00:00Z\"}) { token } }`,
+		`mutation { createApiToken(input: {partitionId: \"` + m.Partition.ID +
+			`\", name: \"xx\", role: OWNERS, expiresAt: \"2030-01-01T00:00:00Z\"}) { token } }`,
 	} {
 		id := string(rune('a' + n))
 		tell(t, conn, `{"id":"`+id+`","type":"subscribe","payload":{"query":"`+query+`"}}`)
