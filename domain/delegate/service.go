@@ -262,8 +262,9 @@ func (s *Service) end(ctx context.Context, c *ca.CertificationAuthority, d *Dele
 		return err
 	}
 	return s.Store.Tx(ctx, func(ctx context.Context) error {
-		if err := s.Store.DB(ctx).Model(d).Updates(&Delegate{Status: Ended, EndedAt: new(s.Now())}).Error; err != nil {
-			return err
+		ended := s.Store.DB(ctx).Model(d).Where("status <> ?", Ended).Updates(&Delegate{Status: Ended, EndedAt: new(s.Now())})
+		if ended.Error != nil || ended.RowsAffected == 0 { // another server, whose lease was lost, has done it
+			return ended.Error
 		}
 		s.Audit.Record(
 			ctx,
