@@ -27,6 +27,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/delegate"
 	"github.com/pkiaas/pkiaas/domain/fault"
+	profiles "github.com/pkiaas/pkiaas/domain/profile"
 	"github.com/pkiaas/pkiaas/domain/protocolconfig"
 	"github.com/pkiaas/pkiaas/pki/san"
 	"github.com/pkiaas/pkiaas/protocols"
@@ -385,6 +386,30 @@ func TestARequestThatWaitsGetsNoMoreThanWasOffered(t *testing.T) {
 	}
 	if made.NotAfter.Sub(begin) > 144*time.Hour+time.Minute {
 		t.Errorf("valid until %s: %s", made.NotAfter, made.NotAfter.Sub(begin))
+	}
+}
+
+// TestAProfileThatChangesWhileARequestWaits: the approver has seen other rules, so nothing is issued under the new ones.
+func TestAProfileThatChangesWhileARequestWaits(t *testing.T) {
+	s := newApprovals(t, rule(approval.Issue, 1))
+	p, err := s.profiles.Clone(s.alice, s.m.Partition.ID, "privatessl-tls-server", "ours", profiles.Draft{Name: "Ours"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.cas.SelectProfiles(s.alice, s.issuing.ID, []string{"ours"}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.issue(s.alice, "ours", "waits.example")
+	id := s.needed(err)
+	changed := *p.Profile
+	changed.ValidityPeriod = "P9Y"
+	draft := profiles.Draft{JSON: string(changed.JSON())}
+	if _, err := s.profiles.Update(s.alice, s.m.Partition.ID, p.ID, p.Version, draft, "a test"); err != nil {
+		t.Fatal(err)
+	}
+	s.approve(id, s.bob)
+	if done := s.becomes(id, approval.Failed); !strings.Contains(done.Reason, "has changed since") {
+		t.Errorf("%+v", done)
 	}
 }
 

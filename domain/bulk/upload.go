@@ -66,10 +66,10 @@ func (s *Service) Receive(ctx context.Context, partitionID string, kind Kind, co
 		if errors.Is(err, context.Canceled) {
 			return nil, err
 		}
-		return nil, fault.New(fault.Invalid, "The upload broke off.").Do("Send the file again.").Because(err)
+		return nil, fault.New(fault.Invalid, "The upload was interrupted.").Do("Send the file again.").Because(err)
 	}
 	if len(u.Content) == 0 || len(u.Content) > MaxText {
-		return nil, fault.New(fault.Invalid, "The file must have 1 byte to %d MB.", MaxText>>20).Do("Divide it.")
+		return nil, fault.New(fault.Invalid, "The file must be 1 byte to %d MB long.", MaxText>>20).Do("Split the file.")
 	}
 	return u, s.Store.Tx(ctx, func(ctx context.Context) error {
 		// The oldest make room for the newest.
@@ -91,7 +91,7 @@ func (s *Service) Receive(ctx context.Context, partitionID string, kind Kind, co
 		}
 		if ofPartition >= maxOfPartition {
 			return fault.New(fault.TooManyRequests, "%d uploaded files of this partition wait to be used.", ofPartition).
-				Do("Use them, or upload this file when they have expired: within 15 minutes.")
+				Do("Use them, or try again in 15 minutes, when they have expired.")
 		}
 		if err := s.Store.DB(ctx).Create(u).Error; err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/domain/protocolconfig"
 	"github.com/pkiaas/pkiaas/rbac"
 	"github.com/pkiaas/pkiaas/store"
 )
@@ -25,13 +26,13 @@ func (s *Service) commit(ctx context.Context, items []*item) ([]error, error) {
 	return refusals, err
 }
 
-// record does it in the transaction of ctx. Rows are locked in the order CA, end entity, partition, audit chain.
+// record does it in the transaction of ctx. Rows are locked in the order protocol configuration, CA, end entity, partition, audit chain.
 func (s *Service) record(ctx context.Context, items []*item) ([]error, error) {
 	refusals := make([]error, len(items))
-	if err := s.checkVersions(ctx, items, refusals); err != nil {
+	if err := s.checkOfferings(ctx, items, refusals); err != nil {
 		return nil, err
 	}
-	if err := s.checkOfferings(ctx, items, refusals); err != nil {
+	if err := s.checkVersions(ctx, items, refusals); err != nil {
 		return nil, err
 	}
 	carriedOut := map[string]bool{} // in this group: the same approval may have been begun twice
@@ -102,14 +103,7 @@ func (s *Service) checkOfferings(ctx context.Context, items []*item, refusals []
 	if len(ids) == 0 {
 		return nil
 	}
-	var rows []struct {
-		ID        string
-		CAID      string `gorm:"column:ca_id"`
-		ProfileID string
-	}
-	err := s.Store.DB(ctx).Table("protocol_offerings AS o").Select("o.id AS id, o.ca_id AS ca_id, o.profile_id AS profile_id").
-		Joins("JOIN protocol_configurations c ON c.id = o.configuration_id").
-		Where("o.id IN ? AND c.status = 'ACTIVE' AND c.deleted_at IS NULL", ids).Scan(&rows).Error
+	rows, err := protocolconfig.Serving(ctx, s.Store, ids)
 	if err != nil {
 		return err
 	}
@@ -121,8 +115,8 @@ func (s *Service) checkOfferings(ctx context.Context, items []*item, refusals []
 		if c := it.certificate; refusals[n] == nil && c != nil && c.OfferingID != nil && !stands[[3]string{
 			*c.OfferingID, c.CAID, c.ProfileID,
 		}] {
-			refusals[n] = fault.New(fault.PolicyRefused, "This is no longer offered.").At("profileId").
-				Do("Ask those who operate the enrollment protocol.")
+			refusals[n] = fault.New(fault.PolicyRefused, "The enrollment protocol no longer offers this certificate.").At("profileId").
+				Do("Ask its operator.")
 		}
 	}
 	return nil

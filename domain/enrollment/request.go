@@ -60,6 +60,8 @@ type Request struct {
 	// MaxValidity is the cap of the offering as it was when this was asked, 0 for none: what waits for approval gets no more, and
 	// those who approve have seen no more.
 	MaxValidity time.Duration `json:",omitzero"`
+	// ProfileVersion is that of the profile when this was asked: what others approve is issued under the rules that they saw.
+	ProfileVersion int64 `json:",omitzero"`
 	// Read, if given, is called for the Facts once it is known that whoever asks may. What it refuses is the refusal of the request.
 	Read func() (Facts, error) `json:"-"`
 	// Repeat, if given, has a request that was carried out answered with the same certificate.

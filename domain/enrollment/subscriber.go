@@ -85,6 +85,12 @@ func (s *Service) order(ctx context.Context, i *issuer, r *Request) (order, erro
 	if o.profile, err = s.profileOf(i, r.ProfileID); err != nil {
 		return o, err
 	}
+	if approval.Of(ctx) == nil {
+		r.ProfileVersion = o.profile.Version
+	} else if r.ProfileVersion != 0 && r.ProfileVersion != o.profile.Version { // 0: kept by a release that did not keep it
+		return o, fault.New(fault.PolicyRefused, "Profile %s has changed since the request was made.", o.profile.ID).At("profileId").
+			Do("Ask again.")
+	}
 	if err := s.permitAuthority(ctx, i, o.profile, r.Subject); err != nil {
 		return o, err
 	}

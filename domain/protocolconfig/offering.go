@@ -111,6 +111,19 @@ func (s *Service) withOfferings(ctx context.Context, list ...*Configuration) err
 	return err
 }
 
+// Serving returns those of the offerings that still serve: neither they nor their configurations have been removed or disabled. In a
+// transaction they stay so until it ends.
+func Serving(ctx context.Context, s *store.Store, ids []string) (list []*Offering, err error) {
+	query := s.DB(ctx)
+	if store.InTx(ctx) {
+		query = s.ForShare(query)
+	}
+	err = query.Table("protocol_offerings AS o").Select("o.*").
+		Joins("JOIN protocol_configurations c ON c.id = o.configuration_id").
+		Where("o.id IN ? AND c.status = ? AND c.deleted_at IS NULL", ids, Active).Order("o.id").Find(&list).Error
+	return list, err
+}
+
 // checkOffering checks a name and rules, and that the CA can issue under the profile.
 func (s *Service) checkOffering(ctx context.Context, c *Configuration, o *Offering) (*ca.CertificationAuthority, error) {
 	if len(o.Name) > 64 || strings.ContainsAny(o.Name, "/?#%") || strings.TrimSpace(o.Name) != o.Name {

@@ -42,20 +42,19 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusCreated)
-	_ = json.NewEncoder(w).
-		Encode(map[string]any{"id": kept.ID, "bytes": len(kept.Content), "expiresAt": kept.ExpiresAt})
-	// the client has gone
+	// An error means that the client has gone.
+	_ = json.NewEncoder(w).Encode(map[string]any{"id": kept.ID, "bytes": len(kept.Content), "expiresAt": kept.ExpiresAt})
 }
 
 func (h *Handler) take(w http.ResponseWriter, r *http.Request) (*bulk.Upload, error) {
 	actor := rbac.ActorFrom(r.Context())
-	tooLarge := fault.New(fault.Invalid, "The file is larger than %d MB.", bulk.MaxText>>20).Do("Divide it.")
+	tooLarge := fault.New(fault.Invalid, "The file is larger than %d MB.", bulk.MaxText>>20).Do("Split the file.")
 	switch {
 	case actor == nil:
 		return nil, fault.New(fault.Unauthenticated, "Uploading a file requires sign-in.").Do("Sign in, or send a valid API token.")
 	case r.Method != http.MethodPost:
 		w.Header().Set("Allow", http.MethodPost)
-		return nil, fault.New(fault.Invalid, "A file is sent by POST.").Do("Use POST.")
+		return nil, fault.New(fault.Invalid, "Files are uploaded with POST.").Do("Use POST.")
 	case strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/"), r.Header.Get("Content-Encoding") != "":
 		return nil, fault.New(fault.Invalid, "The body must be the file itself.").Do("Send it as it is: curl --data-binary @file.")
 	case r.ContentLength > bulk.MaxText:
@@ -64,8 +63,8 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request) (*bulk.Upload, er
 	q := r.URL.Query()
 	leave, ok := h.enter(string(actor.Kind)+" "+actor.ID, "partition "+q.Get("partition"))
 	if !ok {
-		return nil, fault.New(fault.TooManyRequests, "Too many files are being uploaded at the moment.").
-			Do("Repeat it when one of them has arrived.")
+		return nil, fault.New(fault.TooManyRequests, "Too many files are being uploaded.").
+			Do("Try again when one of them is complete.")
 	}
 	defer leave()
 	kept, err := h.Bulk.Receive(r.Context(), q.Get("partition"), bulk.Kind(q.Get("kind")), http.MaxBytesReader(w, r.Body, bulk.MaxText+1))
